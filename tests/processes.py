@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-HALT_S = 20.0
+HALT_S = 60.0
 """A process that waits for its disk stops when it is answered."""
 
 HALTED = ("T", "t", "Z", "X", "")

@@ -204,7 +204,7 @@ async def test_the_residents_plan_waits_while_somebody_is_needed() -> None:
         await asyncio.sleep(2 * LOOK_S)
         assert not resident.in_bed
     needed = False
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not resident.in_bed:
             await asyncio.sleep(LOOK_S)
     task.cancel()

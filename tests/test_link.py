@@ -152,8 +152,8 @@ def test_a_server_that_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
         began = time.monotonic()
         with pytest.raises(LinkDown, match="ReadTimeoutError"):
             Link(f"http://127.0.0.1:{silent.getsockname()[1]}", "h1", KEY).lane().events([], 0)
-        assert time.monotonic() - began < 10
-        thread.join(5)
+        assert time.monotonic() - began < 20, "what an answer has otherwise"
+        thread.join(60)
         taken[0].close()
 
 
@@ -240,13 +240,17 @@ def test_the_servers_time_outlives_a_change_of_ours(monkeypatch: pytest.MonkeyPa
     news: list[float] = []
     known = ServerTime(news.append)
     assert known.offset_s is None
-    here = time.time()
-    known.learn(here + 100)
-    known.learn(here + 100.4)  # within the second that `Date` has
-    assert news == [pytest.approx(100, abs=1)]
-    monkeypatch.setattr("time.time", lambda: here + 5000)
-    assert known.now_s() == pytest.approx(here + 100, abs=2)
-    assert known.offset_s == pytest.approx(-4900, abs=2)
+    here, since_s = time.time(), time.monotonic()
+    with monkeypatch.context() as patch:  # they stand: a machine may for seconds
+        patch.setattr("time.time", lambda: here)
+        patch.setattr("time.monotonic", lambda: since_s)
+        known.learn(here + 100)
+        known.learn(here + 100.4)  # within the second that `Date` has
+        assert news == [pytest.approx(100)]
+        patch.setattr("time.time", lambda: here + 5000)
+        patch.setattr("time.monotonic", lambda: since_s + 2)
+        assert known.now_s() == pytest.approx(here + 102, abs=0.5)
+        assert known.offset_s == pytest.approx(-4898, abs=0.5)
 
 
 @pytest.mark.parametrize("said", [float("inf"), float("nan"), 1e18, -1e18, 0.0])
@@ -260,7 +264,7 @@ def test_what_can_be_no_time_is_not_learnt(said: float) -> None:
     here = time.time()
     known.learn(here + 100)
     known.learn(said)
-    assert news == [pytest.approx(100, abs=1)]
+    assert news == [pytest.approx(100, abs=20)]
     assert int(known.now_s()) == pytest.approx(here + 100, abs=20)
 
 

@@ -95,6 +95,14 @@ def test_no_example_is_judged_by_the_clock() -> None:
     assert HealthCheck.too_slow in settings().suppress_health_check
 
 
+def test_every_run_has_the_same_examples() -> None:
+    """A landing does not fail for what the change before it brought; who seeks has a profile for
+    it (`--hypothesis-profile=seeking`)."""
+    settings.get_profile("seeking")
+    assert settings.get_profile("patient").derandomize
+    assert not settings.get_profile("seeking").derandomize
+
+
 # --- a whole run ----------------------------------------------------------------------------------
 
 CONFTEST = """\

@@ -411,7 +411,7 @@ def test_a_home_with_a_wrong_clock_learns_the_time_and_speaks(
     uplink.start()
     assert server.wait(lambda: len(server.events) == 2 and server.listening() == 1)
     assert home.wait(lambda: home.all("time"))
-    assert home.all("time")[0] == pytest.approx(server.clock_ahead_s, abs=2)
+    assert home.all("time")[0] == pytest.approx(server.clock_ahead_s, abs=30)
     assert home.all("problem") == []
 
 

@@ -148,7 +148,7 @@ class WireServer:
                 connection.shutdown(socket.SHUT_RDWR)
         self.connections.clear()
 
-    def wait(self, what: Callable[[], bool], timeout_s: float = 15.0) -> bool:
+    def wait(self, what: Callable[[], bool], timeout_s: float = 60.0) -> bool:
         """Until `what` is true of what arrived."""
         with self.changed:
             return self.changed.wait_for(what, timeout_s)

@@ -144,7 +144,7 @@ class LiveServer:
         """End the server as a power cut does for its screens.  May be called twice."""
         self.app.extensions["tryggve.stop"]()
         self.server.shutdown()
-        self.thread.join(5)
+        self.thread.join(60)
         self.server.server_close()
 
 

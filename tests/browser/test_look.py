@@ -91,7 +91,7 @@ class SealingHome:
         opened = HKDF(hashes.SHA256(), 32, None, info).derive(shared)
         parts.signal(self.home, look=order.look, state="relaying", key=key)
         for number in range(1, 300):
-            if self._gone.wait(0.25) or not self.sending.wait(20):
+            if self._gone.wait(0.25) or not self.sending.wait(60):
                 return
             left_s = self.limit_s - (time.monotonic() - began_s)
             plain = struct.pack("!II", int(left_s * 1000), int(self.limit_s * 1000)) + jpeg(number)

@@ -280,12 +280,12 @@ def test_a_server_with_much_to_do_is_asked_less_often(
     assert 1 <= asked_while("change", "home.heard", 40, 50) <= 2
     count = page.evaluate("asked.length")
     asked_while("change", "alarm.raised", 1, 0)
-    asked_more(count, 1_500)
+    asked_more(count, 4_000)  # the longest is five seconds
     page.wait_for_timeout(2_500)  # until it is at rest
     page.evaluate("statuses.push(503)")
     count = page.evaluate("asked.length")
     asked_while("change", "alarm.raised", 1, 0)
-    asked_more(count + 1, 4_000)
+    asked_more(count + 1, 30_000)
     assert page.evaluate("statuses.length") == 0
     page.wait_for_timeout(2_500)  # until it is at rest
     assert asked_while("resync", "", 20, 25) <= 2

@@ -32,6 +32,9 @@ pytestmark = pytest.mark.browser
 
 Open = Callable[..., Any]
 
+LOOKS = 1200
+"""As many as fit into a minute, twenty a second."""
+
 SUBSCRIBED = """
 PushManager.prototype.subscribe = async () => ({ toJSON: () => (%s) });
 """
@@ -87,7 +90,7 @@ def registration(page: Any) -> tuple[Any, str]:
     )
     session.send("ServiceWorker.enable")
     page.wait_for_function("navigator.serviceWorker.ready.then(() => true)")
-    for _ in range(400):
+    for _ in range(LOOKS):
         if found:
             break
         page.wait_for_timeout(50)  # events come while Playwright waits
@@ -130,13 +133,13 @@ def test_a_replaced_subscription_is_told_and_proved_anew(
         page.context.set_offline(False)
         page.reload()
         expect(page.get_by_test_id("unproved")).to_be_visible()
-        for _ in range(400):  # see `shown`
+        for _ in range(LOOKS):  # see `shown`
             if page.evaluate(KNOWN, after["endpoint"]):
                 break
             page.wait_for_timeout(50)
         told = {"origin": live_server.url, "registrationId": id_, "data": pushed.last()}
         session.send("ServiceWorker.deliverPushMessage", told)
-        for _ in range(400):
+        for _ in range(LOOKS):
             if pushed.heard:
                 break
             page.wait_for_timeout(50)  # the device says that it showed it
@@ -162,7 +165,7 @@ def endpoint_of(pushed: Pushing) -> str:
 def shown(page: Any, *titles: str) -> list[dict[str, Any]]:
     """The notifications that the device shows, as soon as they are just these; without titles, as
     it is.  (One that takes another's place may be there beside it for a moment, or neither.)"""
-    for _ in range(400):
+    for _ in range(LOOKS):
         # asked anew from here: `wait_for_function` takes the promise of an answer for a yes
         found: list[dict[str, Any]] | bool = page.evaluate(SHOWN, sorted(titles) or None)
         if not isinstance(found, bool):
@@ -221,7 +224,7 @@ def test_a_device_from_the_button_to_the_proof(
             "(told) => { pressed(told, 'take').catch(() => {}); }", json.loads(pushed.last())
         )
         taken = Incoming((Report(Proof.SHOWN, MESSAGE.id),), (Reply(to.id, "OK", MESSAGE.id),))
-        for _ in range(100):
+        for _ in range(LOOKS):
             if taken in pushed.heard:
                 break
             page.wait_for_timeout(50)

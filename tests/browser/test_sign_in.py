@@ -134,5 +134,5 @@ def test_a_closed_accounts_open_page_stops(
     page.wait_for_function(
         "() => location.pathname === '/login' || "
         "document.querySelector('[data-test=pulse]')?.dataset.state === 'down'",
-        timeout=20_000,
+        timeout=WAIT_MS,
     )

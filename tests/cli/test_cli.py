@@ -72,7 +72,7 @@ def write_log(folder: Path, count: int) -> Path:
     log = EventLog.open(path, "home:h1")
     done = threading.Event()
     log.append(sealed_chain(count), lambda _: done.set())
-    assert done.wait(10)
+    assert done.wait(60)
     log.close()
     return path
 

@@ -60,7 +60,7 @@ def test_one_that_ends_is_waited_for(first: subprocess.Popen[str], tmp_path: Pat
     with pytest.raises(UserError):
         only_one.take(tmp_path, wait_s=0.2)
     first.kill()
-    only_one.take(tmp_path, wait_s=20.0)
+    only_one.take(tmp_path, wait_s=60.0)
 
 
 def test_one_that_was_killed_and_hangs_on_its_disk_is_passed_over(
@@ -75,7 +75,7 @@ def test_one_that_was_killed_and_hangs_on_its_disk_is_passed_over(
         return True
 
     monkeypatch.setattr(only_one, "_is_dead", killed)
-    only_one.take(tmp_path, wait_s=20.0)
+    only_one.take(tmp_path, wait_s=60.0)
     assert seen == [first.pid]
 
 

@@ -204,7 +204,7 @@ async def test_door_and_battery() -> None:
 
 async def test_a_model_that_does_not_tell_its_battery(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked once and then left in peace; its bolt is told all the same."""
-    monkeypatch.setattr(client, "ANSWER_S", 0.5)
+    monkeypatch.setattr(client, "ANSWER_S", 3.0)  # of what is answered too
     async with lock_home(YALE) as home:
         home.virtual.faults.no_battery = True
         status = await home.driver.status()

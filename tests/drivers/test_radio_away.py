@@ -93,7 +93,7 @@ async def test_an_answer_that_nobody_foresaw_ends_no_watch(
     monkeypatch.setattr(_system_bus.SystemBus, "call", call)
     await bluez.start()
     watch = AdapterWatch()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await watch.start()
         await until(lambda: watch.known)
     assert left == [0]

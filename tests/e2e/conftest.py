@@ -39,7 +39,7 @@ def set_stage(tmp_path: Path, kept: Path) -> Iterator[Callable[..., Stage]]:
 
         yield make
         for made in sets:
-            with closing(sqlite3.connect(made.database, timeout=10)) as db:
+            with closing(sqlite3.connect(made.database, timeout=60)) as db:
                 marked = "SELECT mark, kind, body FROM event WHERE mark IS NOT NULL"
                 assert db.execute(marked).fetchall() == []
 
@@ -47,7 +47,7 @@ def set_stage(tmp_path: Path, kept: Path) -> Iterator[Callable[..., Stage]]:
 def at_server(made: Stage) -> dict[str, dict[int, str]]:
     """Origin to number to hash (hexadecimal): what the server's database holds."""
     held: dict[str, dict[int, str]] = {}
-    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+    with closing(sqlite3.connect(made.database, timeout=60)) as db:
         for origin, seq, digest in db.execute("SELECT origin, seq, hash FROM event"):
             text = digest.hex() if isinstance(digest, bytes) else digest
             held.setdefault(origin, {})[seq] = text

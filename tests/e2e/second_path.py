@@ -82,13 +82,13 @@ def press(made: Stage, centre: AlarmCentre) -> float:
 
 def ask(made: Stage, query: str, *given: object) -> list[Any]:
     """Rows of the server's database."""
-    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+    with closing(sqlite3.connect(made.database, timeout=60)) as db:
         return db.execute(query, given).fetchall()
 
 
 def home_says(folder: Path, kind: str) -> int:
     """How many events of a kind the home's log has."""
-    with closing(sqlite3.connect(folder / "home" / "events.sqlite", timeout=10)) as db:
+    with closing(sqlite3.connect(folder / "home" / "events.sqlite", timeout=60)) as db:
         query = "SELECT count(*) FROM event WHERE instr(body, ?) > 0"
         (count,) = db.execute(query, (f'"kind":"{kind}"',)).fetchone()
     return int(count)

@@ -89,7 +89,7 @@ def test_the_demo_leaves_nothing_behind(
             assert time.monotonic() < until, left
             demo.poll()  # a process that ended is there until somebody asks
             time.sleep(0.1)
-        assert demo.wait(5) == (-number if number == signal.SIGKILL else 128 + number)
+        assert demo.wait(60) == (-number if number == signal.SIGKILL else 128 + number)
         assert [line for line in said if line.strip().endswith("…")], "a line a step"
     finally:
         tell_each(of_the_demo(folder))

@@ -61,13 +61,13 @@ def on_small_disk() -> Iterator[Callable[[Path], None]]:
 
 def kinds_of(made: Stage) -> list[tuple[str, str]]:
     """Origin and kind of what the server has, in the order in which it came."""
-    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+    with closing(sqlite3.connect(made.database, timeout=60)) as db:
         rows = db.execute("SELECT origin, kind FROM event ORDER BY received_at, origin, seq")
         return [(origin, kind) for origin, kind in rows]
 
 
 def open_alarms(made: Stage) -> list[str]:
-    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+    with closing(sqlite3.connect(made.database, timeout=60)) as db:
         rows = db.execute("SELECT type FROM alarm WHERE closed_at IS NULL ORDER BY type")
         return [kind for (kind,) in rows]
 

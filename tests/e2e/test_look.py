@@ -99,7 +99,7 @@ def ended(stage: Stage, count: int) -> list[dict[str, Any]]:
     """What the home wrote of the looks that ended, once so many did and its lamp is dark."""
 
     def told() -> list[dict[str, Any]]:
-        with closing(sqlite3.connect(stage.home_log, timeout=10)) as db:
+        with closing(sqlite3.connect(stage.home_log, timeout=60)) as db:
             query = "SELECT body FROM event WHERE json_extract(body, '$.kind') = 'look.ended'"
             return [json.loads(body)["data"] for (body,) in db.execute(query + " ORDER BY row")]
 
@@ -117,7 +117,7 @@ def looking(stage: Stage) -> bool:
 
 def begin(page: Any) -> None:
     """Press the button, and wait for a picture; again while the home is not connected yet."""
-    for _ in range(10):
+    for _ in range(60):
         page.get_by_test_id("look-begin").click()
         page.locator('[data-test="look"]:is([data-state="live"], [data-state="over"])').wait_for()
         said = page.get_by_test_id("look-say").text_content()

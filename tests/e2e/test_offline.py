@@ -186,6 +186,6 @@ def told_again(made: Stage) -> bool:
         "JOIN home_state s USING (home_id) JOIN home_link l USING (home_id) "
         "WHERE c.ended_at IS NULL"
     )
-    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+    with closing(sqlite3.connect(made.database, timeout=60)) as db:
         codes, told = db.execute(asked).fetchone()
     return bool(codes) and codes == told

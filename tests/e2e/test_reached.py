@@ -44,7 +44,7 @@ def alarms(made: Stage) -> list[tuple[str, str | None, str | None]]:
     query = """SELECT alarm.id, user.name, outcome FROM alarm
         LEFT JOIN user ON user.person_id = acknowledged_by
         WHERE type = 'pendant' ORDER BY raised_at"""
-    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+    with closing(sqlite3.connect(made.database, timeout=60)) as db:
         return list(db.execute(query))
 
 

@@ -48,7 +48,7 @@ def stop_home(made: Stage) -> None:
 
 
 def kinds_at_server(made: Stage) -> list[str]:
-    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+    with closing(sqlite3.connect(made.database, timeout=60)) as db:
         return [kind for (kind,) in db.execute("SELECT kind FROM event ORDER BY received_at")]
 
 
@@ -130,7 +130,7 @@ def test_what_is_written_after_the_log_was_lost_arrives(
     until(lambda: all_forwarded(made), "the new log's forwarding")
     held = at_server(made)
     assert held["home:h1"] == before
-    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+    with closing(sqlite3.connect(made.database, timeout=60)) as db:
         kinds = [
             kind
             for (kind,) in db.execute(

@@ -94,7 +94,7 @@ def raised(stage: Stage) -> str:
     return alarm
 
 
-def until(found: Callable[[], Any], within_s: float = 20.0) -> Any:
+def until(found: Callable[[], Any], within_s: float = 60.0) -> Any:
     """What `found` finds, as soon as it does."""
     end_s = time.monotonic() + within_s
     while True:
@@ -107,7 +107,7 @@ def until(found: Callable[[], Any], within_s: float = 20.0) -> Any:
 
 def alarm_of(stage: Stage) -> str | None:
     """The open pendant alarm at the server."""
-    with closing(sqlite3.connect(stage.database, timeout=10)) as db:
+    with closing(sqlite3.connect(stage.database, timeout=60)) as db:
         query = "SELECT id FROM alarm WHERE closed_at IS NULL AND type = 'pendant'"
         found = db.execute(query).fetchone()
         return found[0] if found else None
@@ -179,7 +179,7 @@ def test_a_caregiver_speaks_with_a_home_and_hears_it(
 
 def talk(page: Any) -> None:
     """Press Tala, and wait until the home is heard; again while it is not connected yet."""
-    for _ in range(10):
+    for _ in range(60):
         page.get_by_test_id("talk-begin").click()
         page.locator('[data-test="talk"]:is([data-state="live"], [data-state="over"])').wait_for()
         said = page.get_by_test_id("talk-say").text_content()
@@ -203,7 +203,7 @@ def ends(stage: Stage, count: int) -> list[str]:
     """Why the calls ended so far, once so many stand in the home's log and the lamp is dark."""
 
     def whys() -> list[str]:
-        with closing(sqlite3.connect(stage.home_log, timeout=10)) as db:
+        with closing(sqlite3.connect(stage.home_log, timeout=60)) as db:
             query = "SELECT body FROM event WHERE json_extract(body, '$.kind') = 'voice.ended'"
             return [
                 json.loads(body)["data"]["why"] for (body,) in db.execute(query + " ORDER BY row")

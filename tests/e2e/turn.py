@@ -29,7 +29,7 @@ from tests.ports import free_port
 PORTS = 40
 """Ports from which coturn relays: an allocation takes one, and each end makes a few."""
 
-START_S = 15.0
+START_S = 60.0
 ALL_KINDS = 0x0003
 """ETH_P_ALL."""
 COOKIE = b"\x21\x12\xa4\x42"
@@ -87,7 +87,7 @@ def relay(folder: Path, secret: str) -> Iterator[Relay]:
         yield Relay(f"turn:{host}:{port}", host, ports, process)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def _await(host: str, port: int) -> None:
@@ -185,7 +185,7 @@ def looking_on(ports: frozenset[int]) -> Iterator[Seen]:
             yield seen
         finally:
             stopping.set()
-            thread.join(5)
+            thread.join(60)
 
 
 def _keep(tap: socket.socket, ports: frozenset[int], seen: Seen, stopping: threading.Event) -> None:

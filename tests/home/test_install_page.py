@@ -280,7 +280,7 @@ class Installed:
 
     async def shows(self, path: str, *parts: str, no_more: str = "") -> str:
         """The page, once all of this stands on it, and that no more."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 page = await self.see(path)
                 if all(part in page for part in parts) and not (no_more and no_more in page):

@@ -176,7 +176,7 @@ async def test_it_is_served_over_https_for_who_has_the_pin(home: Home, tmp_path:
 def _visit(port: int, certificate: Path, pin: str) -> list[str]:
     """What the page says before and after the PIN."""
     pool = urllib3.HTTPSConnectionPool(
-        "localhost", port, ca_certs=str(certificate), timeout=10, retries=False
+        "localhost", port, ca_certs=str(certificate), timeout=60, retries=False
     )
     origin = f"https://localhost:{port}"
     first = pool.request("GET", "/")

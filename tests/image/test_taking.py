@@ -270,10 +270,10 @@ def test_the_page_says_what_a_person_should_do() -> None:
     at = f"http://127.0.0.1:{page.open()}/"
     try:
         page.said = Said("Skriv <koden>.", "Write it.", "a & b")
-        with urllib.request.urlopen(at, timeout=10) as answer:
+        with urllib.request.urlopen(at, timeout=60) as answer:
             text = answer.read().decode()
         assert "Skriv &lt;koden&gt;." in text and "Write it." in text and "a &amp; b" in text
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"{at}server.json", timeout=10)  # noqa: S310 - our own
+            urllib.request.urlopen(f"{at}server.json", timeout=60)  # noqa: S310 - our own
     finally:
         page.close()

@@ -216,7 +216,7 @@ def same_log(cast: Cast) -> None:
     home = {(obj["origin"], obj["seq"]): obj["hash"] for obj in LogReader(stage.home_log).events()}
     server = _server_log(stage)
     assert {key: home.get(key) for key in server} == server
-    with closing(sqlite3.connect(stage.database, timeout=10)) as db:
+    with closing(sqlite3.connect(stage.database, timeout=60)) as db:
         marked = "SELECT mark, kind, body FROM event WHERE mark IS NOT NULL"
         assert db.execute(marked).fetchall() == []
 
@@ -243,7 +243,7 @@ def _home_keys(stage: Stage) -> set[tuple[str, int]]:
 
 def _server_log(stage: Stage) -> dict[tuple[str, int], str]:
     """What the server has of the home that plays: number to hash."""
-    with closing(sqlite3.connect(stage.database, timeout=10)) as db:
+    with closing(sqlite3.connect(stage.database, timeout=60)) as db:
         rows = db.execute("SELECT origin, seq, hash FROM event WHERE home_id = ?", (HOME.id,))
         return {(origin, seq): bytes(digest).hex() for origin, seq, digest in rows}
 

@@ -138,7 +138,7 @@ class CentreHome:
     async def expect(self, **changed: Any) -> None:
         """The centre may call, but for what is changed; the home listens."""
         self.calls.expect(self.permitted(**changed))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.calls.port:
                 await asyncio.sleep(0.01)
 
@@ -148,14 +148,14 @@ class CentreHome:
         good = CentreCall("h1", self.alarm, (LOCAL,), "sip:larm@127.0.0.1", "duplex", NOW, until)
         return replace(good, **changed)
 
-    async def until(self, what: str, within_s: float = 20.0) -> None:
+    async def until(self, what: str, within_s: float = 60.0) -> None:
         """Until that was done."""
         async with asyncio.timeout(within_s):
             while what not in self.done:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def settled(self, within_s: float = 20.0) -> None:
+    async def settled(self, within_s: float = 60.0) -> None:
         """Until no call goes on."""
         async with asyncio.timeout(within_s):
             while self.calls.busy:
@@ -204,7 +204,7 @@ class Centre:
         """What it printed."""
         return (self.folder / "said").read_text(errors="replace")
 
-    async def hears(self, text: str, within_s: float = 15.0) -> None:
+    async def hears(self, text: str, within_s: float = 60.0) -> None:
         """Until it says this."""
         async with asyncio.timeout(within_s):
             while text not in self.said():
@@ -269,7 +269,7 @@ class Caller:
         data = ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
         self.socket.sendto(data, (LOCAL, self.to))
 
-    async def hears(self, wanted: str, within_s: float = 10.0) -> str:
+    async def hears(self, wanted: str, within_s: float = 60.0) -> str:
         """The next message whose first line has this."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(within_s):

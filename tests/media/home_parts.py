@@ -120,7 +120,7 @@ class MediaHome:
 
     # --- what a test does
 
-    async def said(self, state: str, within_s: float = 20.0) -> Any:
+    async def said(self, state: str, within_s: float = 60.0) -> Any:
         """The next signal of this state."""
         async with asyncio.timeout(within_s):
             while True:
@@ -128,7 +128,7 @@ class MediaHome:
                 if signal.state == state:
                     return signal
 
-    async def settled(self, within_s: float = 20.0) -> None:
+    async def settled(self, within_s: float = 60.0) -> None:
         """Until nothing goes on."""
         async with asyncio.timeout(within_s):
             while self.sessions.busy:

@@ -187,7 +187,7 @@ async def test_who_calls_after_the_alarm_is_closed_is_refused(
     for one in home.calls._expected:
         one.until_s = 0.0
     home.calls.reconsider()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while home.calls.port:
             await asyncio.sleep(0.01)
 
@@ -271,7 +271,7 @@ async def test_a_port_that_is_taken_is_told_and_tried_again(
     await second.until("voice.refused")
     assert (refusals(second), second.calls.port) == ([VoiceRefusal.NO_MEDIA], 0)
     await home.calls.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not second.calls.port:
             await asyncio.sleep(0.01)
     await second.calls.close()

@@ -284,7 +284,7 @@ def test_it_ends_when_systemd_says_so(pi: Pi) -> None:
         assert running.stderr is not None
         assert b"open for two hours" in running.stderr.readline()
         running.terminate()
-        assert running.wait(20) == 0
+        assert running.wait(60) == 0
         tell_group(running.pid)
 
 

@@ -84,14 +84,14 @@ def running(folder: Path, algorithm: str) -> Iterator[Kamailio]:
             yield Kamailio(port, tls_port if has_tls() else None, cert)
         finally:
             tell_group(process.pid)  # told to end, it takes ten seconds
-            process.wait(10)
+            process.wait(60)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     ends = time.monotonic() + 30
     while time.monotonic() < ends and process.poll() is None:
         try:
-            socket.create_connection((LOCAL, port), timeout=1).close()
+            socket.create_connection((LOCAL, port), timeout=60).close()
         except OSError:
             time.sleep(0.05)
         else:

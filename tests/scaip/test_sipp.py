@@ -91,7 +91,7 @@ def sipp(folder: Path, transport: str, *steps: str) -> Iterator[Centre]:
             yield Centre(f"sip:larm@{LOCAL}:{port};transport={transport}")
         finally:
             tell_group(process.pid)
-            process.wait(10)
+            process.wait(60)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, transport: str, log: Path) -> None:

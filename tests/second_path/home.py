@@ -203,7 +203,7 @@ class PathHome:
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait until it is so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not done():
                 for task in self.tasks:
                     if task.done() and not task.cancelled():

@@ -40,7 +40,7 @@ class Heard:
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait until it is so."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not done():
                 await asyncio.sleep(0.005)
 

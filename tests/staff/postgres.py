@@ -137,7 +137,7 @@ def make_database(url: str, name: str, template: str = "template0") -> str:
     return url + name
 
 
-LOCK_TIMEOUT_S = 20
+LOCK_TIMEOUT_S = 60
 """How long to wait for a connection that an earlier test left in a transaction."""
 
 

@@ -148,5 +148,5 @@ def running() -> Iterator[Provider]:
     thread.start()
     yield provider
     server.shutdown()
-    thread.join(5)
+    thread.join(60)
     server.server_close()

@@ -72,7 +72,7 @@ class Unit:
 
     def told(self) -> tuple[str | None, ...]:
         """What the server knows of the home's update: version, state, why, what was missing."""
-        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+        with closing(sqlite3.connect(self.stage.database, timeout=60)) as db:
             query = "SELECT version, state, why, missing FROM home_update WHERE home_id = 'h1'"
             return db.execute(query).fetchone() or (None, None, None, None)
 
@@ -83,7 +83,7 @@ class Unit:
             "SELECT p.state, u.state FROM release_plan p LEFT JOIN home_update u"
             " ON u.plan = p.id AND u.home_id = 'h1' ORDER BY p.id DESC LIMIT 1"
         )
-        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+        with closing(sqlite3.connect(self.stage.database, timeout=60)) as db:
             plan, home = db.execute(query).fetchone() or ("", None)
         if home in ("held", "returned", "refused"):
             return str(home)
@@ -94,7 +94,7 @@ class Unit:
         `fetching`, `checking`, `unpacking`, `switching`, `switched` (the one before runs still),
         `trial`, `over` (decided, and perhaps not told yet); `none`: nothing was decided."""
         if self._plan is None:
-            with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+            with closing(sqlite3.connect(self.stage.database, timeout=60)) as db:
                 self._plan = db.execute("SELECT max(id) FROM release_plan").fetchone()[0]
         return "none" if self._plan is None else self.box.phase(self._plan)
 
@@ -113,22 +113,22 @@ class Unit:
 
     def lost(self) -> tuple[int, int]:
         """How many events the home wrote by now, and how many of those its server has not got."""
-        with closing(sqlite3.connect(self.stage.home_log, timeout=10)) as db:
+        with closing(sqlite3.connect(self.stage.home_log, timeout=60)) as db:
             of_home = "SELECT seq, hash FROM event WHERE origin IS NULL"
             written = set(db.execute(of_home).fetchall())
-        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+        with closing(sqlite3.connect(self.stage.database, timeout=60)) as db:
             of_h1 = "SELECT seq, hash FROM event WHERE home_id = 'h1' AND origin LIKE 'home:%'"
             return len(written), len(written - set(db.execute(of_h1).fetchall()))
 
     def starts(self) -> int:
         """How many starts of the home's gateway the server has heard of."""
-        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+        with closing(sqlite3.connect(self.stage.database, timeout=60)) as db:
             query = "SELECT count(*) FROM event WHERE kind = 'gateway.started'"
             return int(db.execute(query).fetchone()[0])
 
     def connected(self) -> bool:
         """The home's gateway was heard in the version that runs."""
-        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+        with closing(sqlite3.connect(self.stage.database, timeout=60)) as db:
             row = db.execute("SELECT version FROM home_state WHERE home_id = 'h1'").fetchone()
         return row is not None and row[0] == self.box.running()
 

@@ -49,7 +49,7 @@ def _home_log(staff: Staff, path: Path) -> None:
         done.set()
 
     log.append([_sealed(row) for row in rows], kept)
-    assert done.wait(10)
+    assert done.wait(60)
     assert wrong == [None]
     log.close()
 

@@ -223,7 +223,7 @@ def test_two_acknowledge_at_once_and_one_wins(enrolled_home: EnrolledHome, staff
     start = threading.Barrier(len(people))
 
     def run(who: Actor) -> None:
-        start.wait(10)
+        start.wait(60)
         try:
             outcomes[who.person] = actions.acknowledge(staff, who, alarm)
         except Refused as error:

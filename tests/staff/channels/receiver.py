@@ -77,7 +77,7 @@ class Receiver:
             self.stopped.wait(0.2)
             conn.sendall(good)
         elif how == "never":
-            self.stopped.wait(20)
+            self.stopped.wait(60)
         elif how == "drip":
             self._drip(conn)
         elif how == "huge":
@@ -137,4 +137,4 @@ def running(good: bytes = b"{}", status: int = 200) -> Iterator[Receiver]:
         receiver.stopped.set()
         with socket.create_connection(("127.0.0.1", receiver.port), 1):
             pass
-        thread.join(5)
+        thread.join(60)

@@ -25,7 +25,7 @@ SECRET = "a secret of the broker's"
 
 FAULTS: dict[str, Why | None] = {"stopped": Why.UNREACHABLE, "wrong password": Why.REFUSED}
 
-STARTED_S = 10
+STARTED_S = 60
 
 
 @dataclass(kw_only=True)
@@ -43,7 +43,7 @@ def _started(folder: Path, port: int, password: str) -> subprocess.Popen[bytes]:
     subprocess.run(
         ["mosquitto_passwd", "-b", "-c", str(kept), "tryggve", password],
         check=True,
-        timeout=10,
+        timeout=60,
         capture_output=True,
     )
     kept.chmod(0o644)
@@ -96,7 +96,7 @@ def running(folder: Path) -> Iterator[Heard]:
 
     def stop() -> None:
         program.terminate()
-        program.wait(10)
+        program.wait(60)
 
     def behave(how: str) -> None:
         stop()
@@ -122,4 +122,4 @@ def running(folder: Path) -> Iterator[Heard]:
     stop()
     for one in again:
         one.terminate()
-        one.wait(10)
+        one.wait(60)

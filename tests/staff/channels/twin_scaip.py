@@ -47,13 +47,13 @@ def served() -> Iterator[AlarmCentre]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     peer = AlarmCentre(Here(LOCAL, host=LOCAL), timers=Timers(t1_s=0.05, t2_s=0.2))
-    asyncio.run_coroutine_threadsafe(peer.start(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(peer.start(), loop).result(60)
     try:
         yield peer
     finally:
-        asyncio.run_coroutine_threadsafe(peer.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(peer.close(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 

@@ -86,7 +86,7 @@ def test_two_at_two_workers_and_one_has_it(
     start = threading.Barrier(2)
 
     def run(app: Flask, who: Actor) -> None:
-        start.wait(10)
+        start.wait(60)
         try:
             outcomes[who.person] = claims.start_check(parts_of(app), who, "h1", CHECK)
         except Refused as error:

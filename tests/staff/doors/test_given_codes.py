@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -87,7 +88,7 @@ def test_a_home_with_a_page_is_told_for_its_run(
         text = given_codes.proof_text("h1", code, FINGERPRINT, "word")
         assert given_codes.is_proof(code, text, _sign(dict(shown.phone_key or {}), text))
         assert shown.phone_key is not None
-        assert proof not in stored
+        assert proof not in set(re.findall(r"\w+", stored)), "but by chance in a random number"
         assert shown.phone_key["d"] not in stored
     assert len({code.phone_key for _, code in given(staff)}) == door_codes.PER_HOME
 

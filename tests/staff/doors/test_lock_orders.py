@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -205,6 +206,11 @@ def test_a_plan_says_when_and_a_nights_check_goes_beside_it(
 # --- codes ----------------------------------------------------------------------------------------
 
 
+def words(staff: Staff) -> set[str]:
+    """What all events say, word by word: a long random number holds any few digits now and then."""
+    return set(re.findall(r"\w+", json.dumps([row.body for row in rows(staff, tables.event)])))
+
+
 def test_codes_are_shown_to_the_person_and_stored_nowhere(
     home: EnrolledHome, staff: Staff, make_user: Make
 ) -> None:
@@ -222,9 +228,9 @@ def test_codes_are_shown_to_the_person_and_stored_nowhere(
     for code in mine.codes:
         number, proof = codes.split(code.digits) or (0, "")
         assert codes.fits(key, "h1", "p1", by_number[number], proof)
-        text = json.dumps([row.body for row in rows(staff, tables.event)])
-        assert proof not in text
-        assert code.digits not in text
+        said = words(staff)
+        assert proof not in said
+        assert code.digits not in said
     assert not any(code.there for code in mine.codes)
     home.down_have = issued.seq
     home.post("events", home.seal(VisitStarted_of("p1", home)))

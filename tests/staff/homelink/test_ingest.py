@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Integer, select
 
 from gateway.envelope import canonical, from_json
 from gateway.events import (
@@ -29,8 +29,12 @@ from web.staff.storage import event_store, tables
 
 
 def rows(staff: Staff, table: Any, **where: Any) -> list[Any]:
-    """The rows of a table."""
+    """The rows of a table, in the order of their numbers where each has one of its own: PostgreSQL
+    gives a row that was changed after the others."""
     query = select(table)
+    numbers = [column for column in table.primary_key if isinstance(column.type, Integer)]
+    if len(numbers) == len(table.primary_key) or "origin" in where:
+        query = query.order_by(*numbers)
     for name, value in where.items():
         query = query.where(table.c[name] == value)
     with staff.db.read() as conn:

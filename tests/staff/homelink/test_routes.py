@@ -394,7 +394,7 @@ def test_a_second_stream_of_a_home_ends_the_first(
     rest: list[bytes] = []
     thread = threading.Thread(target=lambda: rest.extend(old))
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert rest == []
     assert staff.broker.counts() == (0, 1)

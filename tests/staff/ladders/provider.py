@@ -90,7 +90,7 @@ class Provider:
         self.released.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def to(self, address: str) -> list[dict[str, Any]]:
         """What came to an address."""

@@ -23,6 +23,10 @@ from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.ladders.steps import Centre, Person, Step
 from web.staff.people import alarm_centres, care_ids
 
+SHORT_S = (5.0, 2.0, 1.0)
+"""Seconds that a centre has to answer, by how many of the two do not: what is waited for in vain is
+short, and who answers has time for it on a busy machine."""
+
 Told = Callable[..., tuple[Hand, AlarmCentre, AlarmCentre]]
 
 
@@ -37,7 +41,8 @@ def told(staff_app: Flask, staff: Staff, clock: ManualClock, provider: Provider)
             org = Operator("org1")
             id_ = alarm_centres.add(staff, org, "Larmcentralen", one.uri, two.uri)
             care_ids.set_cid(staff, org, "h1", "10149471")
-            config = scaip.Config(domain=LOCAL, cid="99", listen=LOCAL, port=0, timeout_s=0.4)
+            timeout_s = SHORT_S[(first is Manner.MUTE) + (second is Manner.MUTE)]
+            config = scaip.Config(domain=LOCAL, cid="99", listen=LOCAL, port=0, timeout_s=timeout_s)
             channel = scaip.Scaip(config, staff, None)
             stack.callback(channel.close)
             channels: dict[str, Channel] = {"scaip": channel, "push": HttpChannel("push", provider)}

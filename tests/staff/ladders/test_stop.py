@@ -61,7 +61,7 @@ def test_many_that_hang_are_waited_for_once(
 ) -> None:
     """A provider that hangs with every thread of its channel does not hold up the end until the
     server is killed, and with it the noting of what others sent."""
-    monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(module, "STOP_TIMEOUT_S", 3.0)
     hand.dispatcher = dispatcher = Dispatcher(hand.staff, {"push": channel})
     names = homes(hand, 16)
     ring(hand, names)
@@ -71,4 +71,4 @@ def test_many_that_hang_are_waited_for_once(
         assert channel.held.acquire(timeout=WITHIN_S)
     began_s = time.monotonic()
     dispatcher.stop()
-    assert time.monotonic() - began_s < 16 * 0.5 / 2
+    assert time.monotonic() - began_s < 16 * 3.0 / 2

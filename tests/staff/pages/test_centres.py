@@ -23,7 +23,7 @@ PAGE = "/administration/larmcentraler"
 @pytest.fixture
 def peer(staff_app: Flask) -> Iterator[AlarmCentre]:
     """A centre, and the channel to it."""
-    config = scaip.Config(domain=LOCAL, cid="99", listen=LOCAL, port=0, timeout_s=0.5)
+    config = scaip.Config(domain=LOCAL, cid="99", listen=LOCAL, port=0, timeout_s=5.0)
     channel = scaip.Scaip(config, parts_of(staff_app), None)
     staff_app.extensions[channels.EXTENSION]["scaip"] = channel
     with served() as one:

@@ -288,13 +288,13 @@ def test_the_access_log_says_that_an_alarm_centre_listened(
     centre = VoiceParty.ALARM_CENTRE
     home.send(
         VoiceBegun(call="c1", alarm="home:h1/1", party=centre),
-        VoiceEnded(call="c1", why=VoiceEnd.HUNG_UP, took_s=42.0),
+        VoiceEnded(call="c1", why=VoiceEnd.HUNG_UP, took_s=7242.0),
         VoiceRefused(call=None, why=VoiceRefusal.NOT_ASKED, party=centre),
     )
     span = "fran=2026-11-01&till=2026-11-30"
     page = text_of(boss, f"/atkomst?{span}&visa=alla")
     assert page.count("Larmcentralen") == 2
-    assert "42" in page
+    assert "120 min 42 s" in page
     assert "voice.begun;org1;h1;alarm_centre" in boss.get(f"/atkomst/fil?{span}").text
 
 

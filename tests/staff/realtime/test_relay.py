@@ -83,9 +83,9 @@ def test_an_order_among_hundreds_of_notifications_arrives(
     turns, and the sender is told so."""
     near, there, _, stream = far
     held = Held(there, monkeypatch)
-    monkeypatch.setattr(relay_module, "TAKEN_WITHIN_S", 20.0)
+    monkeypatch.setattr(relay_module, "TAKEN_WITHIN_S", 60.0)
     _flood(near, 1)
-    assert held.waits.wait(10)
+    assert held.waits.wait(60)
     sent: list[Any] = []
     thread = threading.Thread(
         target=lambda: sent.append(lock_orders.order_turn(near, WATCHER, "h1", "front"))
@@ -95,7 +95,7 @@ def test_an_order_among_hundreds_of_notifications_arrives(
     _flood(near, 400)
     held.go_on.set()
     assert turn_of(stream).count(".") == 2
-    thread.join(20)
+    thread.join(60)
     assert len(sent) == 1
     assert _tickets(near) == 0
 
@@ -111,8 +111,8 @@ def test_an_order_that_nobody_takes_is_told_as_such(
     began_s = time.monotonic()
     error = refusal(lock_orders.order_turn, near, WATCHER, "h1", "front")
     assert error.why is Why.NOT_CONNECTED
-    assert time.monotonic() - began_s < 10
-    assert held.waits.is_set(), "it came, and was not acted on"
+    assert time.monotonic() - began_s < 60
+    assert held.waits.wait(60), "it came, and was not acted on"
     assert _tickets(near) == 0
     held.go_on.set()
     monkeypatch.undo()
@@ -134,7 +134,7 @@ def test_an_order_goes_where_the_home_listens_now(
     home.client = workers[0].test_client()
     stream = home.listen(1)
     assert next(stream) == b": hello\n\n"
-    until_s = time.monotonic() + 20
+    until_s = time.monotonic() + 60
     while there.broker.listens("h1"):
         assert time.monotonic() < until_s, "it never heard that the home has gone"
         time.sleep(0.01)
@@ -180,7 +180,7 @@ def test_what_another_version_says_is_passed_over(
                 )
         _until(lambda: len(caplog.messages) >= 10)  # both workers hear it
         with pytest.raises(TooSlow):  # which has its page load anew
-            screen.get(10)
+            screen.get(60)
     told = [message.partition(":")[0] for message in caplog.messages]
     assert Counter(told) == {
         "another worker told of 'of_a_newer_version', which this version does not know": 2,
@@ -206,7 +206,7 @@ def test_a_listener_that_meets_an_error_listens_anew(
         patched.setattr(relay, "_heard", fails)
         _flood(near, 1)
         _until(lambda: not relay.ready.is_set())
-    assert relay.ready.wait(10)
+    assert relay.ready.wait(60)
     assert lock_orders.order_turn(near, WATCHER, "h1", "front").grant
     assert turn_of(stream).count(".") == 2
 
@@ -229,11 +229,11 @@ def test_many_changes_are_told_in_few_notifications(workers: Any, clock: ManualC
             append_many.write_many(one, tx, dict.fromkeys(names, (Draft(RecordRead(what="x")),)))
         found, reached = [], set[str]()
         while reached != set(names):
-            message = screen.get(10)
+            message = screen.get(60)
             assert message is not None
             found.append(message)
             reached |= message.homes
-        assert stream.get(10) == DECIDED
+        assert stream.get(60) == DECIDED
     assert {message.kind for message in found} == {"record.read"}
     assert 1 <= len(found) == len(told) < 5
 
@@ -243,7 +243,7 @@ def _tickets(staff: Staff) -> int:
         return int(conn.execute(select(func.count()).select_from(tables.lock_order)).scalar_one())
 
 
-def _until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def _until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
     end_s = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < end_s
@@ -290,7 +290,7 @@ def test_an_alarm_whose_commit_was_not_answered_is_on_the_screens(
     raised = home.seal(AlarmRaised.usual(AlarmType.PENDANT, clock.now()))
     with staff.broker.subscribe({"h1"}) as screen:
         assert home.post("urgent", raised).status_code == 503
-        told = screen.get(20)
+        told = screen.get(60)
         assert told is not None and told.kind == AlarmRaised.KIND
     assert home.post("urgent", raised).status_code == 200
     home.close()

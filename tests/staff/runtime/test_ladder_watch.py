@@ -50,7 +50,7 @@ def broken(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broken]:
 
 def until(what: Callable[[], bool]) -> None:
     """Wait until it is so."""
-    give_up_s = time.monotonic() + 20
+    give_up_s = time.monotonic() + 60
     while not what():
         assert time.monotonic() < give_up_s
         time.sleep(0.002)

@@ -123,7 +123,7 @@ def test_killed_under_load_nothing_is_lost_and_nothing_is_twice(
                 process.kill_worker()
         process.wait()
         before = load.have
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while load.have <= before and time.monotonic() < until:
             time.sleep(0.01)
         load.stopping.set()
@@ -159,7 +159,7 @@ def test_a_stop_does_not_wait_for_open_streams(
     try:
         assert process.threads() > load_config(config_file).listen.threads
         url, path = f"http://127.0.0.1:{port}", "/api/v1/home/stream"
-        pool = urllib3.PoolManager(retries=False, timeout=20)
+        pool = urllib3.PoolManager(retries=False, timeout=60)
         headers = enrolled_home.headers("GET", path)
         answer = pool.request("GET", url + path, headers=headers, preload_content=False)
         assert answer.status == 200
@@ -216,7 +216,7 @@ def test_a_screen_at_another_worker_is_told(workers: Any, clock: ManualClock) ->
         for screen in (far, near):
             kinds: list[str] = []
             while len(kinds) < 16:
-                message = screen.get(10)
+                message = screen.get(60)
                 assert message is not None, len(kinds)
                 assert message.kind.encode() in message.raw
                 if message.kind != "home.enrolled":
@@ -254,7 +254,7 @@ def test_an_order_reaches_the_worker_where_the_home_listens(
     ended: list[bytes] = []
     thread = threading.Thread(target=lambda: ended.extend(stream))
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     again = lock_orders.order_turn(parts_of(other), WATCHER, "h1", "front", Action.LOCK)
     assert again.grant
@@ -282,13 +282,13 @@ def test_a_cut_listener_comes_back_and_screens_load_anew(workers: Any, clock: Ma
                 )
             )
         with pytest.raises(TooSlow):
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while time.monotonic() < until:
                 screen.get(0.5)
-    assert parts.relay.ready.wait(20)  # type: ignore[attr-defined]
+    assert parts.relay.ready.wait(60)  # type: ignore[attr-defined]
     with parts.broker.subscribe({"h1"}) as screen:
         home.send(MatPressed(), device="bed")
-        message = screen.get(10)
+        message = screen.get(60)
         assert message is not None
         assert message.kind == "mat.pressed"
 
@@ -306,7 +306,7 @@ def test_one_worker_leads_the_watch(workers: Any, clock: ManualClock) -> None:
         now_s = 0.0
         watch = Watch(parts_of(app), monotonic=lambda: now_s)
         watch.look()
-        start.wait(10)
+        start.wait(60)
         while now_s < 200:
             now_s += 20
             watch.look()
@@ -315,7 +315,7 @@ def test_one_worker_leads_the_watch(workers: Any, clock: ManualClock) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     with parts_of(one).db.read() as conn:
         count = conn.execute(select(func.count()).select_from(tables.alarm)).scalar_one()
     assert count == 1

@@ -311,7 +311,7 @@ def test_a_provider_that_does_not_answer(with_provider: StaffConfig, clock: Manu
     began = time.monotonic()
     answer = client.post("/inloggning/region", data={"csrf_token": token})
     assert answer.status_code == 403
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     app.extensions["tryggve.stop"]()
 
 

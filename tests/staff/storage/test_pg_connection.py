@@ -123,7 +123,7 @@ def test_to_lend_a_connection_costs_nothing_and_a_dead_one_is_not_lent(
     assert len(journeys) == 6, "four statements, the beginning and the end"
     with postgres.connected(f"{postgres_url}shared") as other:
         other.execute("SELECT pg_terminate_backend(%s)", [pids.pop()])
-    select.select([ended], [], [], 10)  # until the end has arrived
+    select.select([ended], [], [], 60)  # until the end has arrived
     with database.read() as conn:
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
 
@@ -174,10 +174,10 @@ def test_a_thousand_open_files_are_no_limit(
     monkeypatch.setattr(PostgresRelay, "_understood", understood)
     relay = PostgresRelay(database, Broker())
     relay.start()
-    assert relay.ready.wait(20)
+    assert relay.ready.wait(60)
     with database.write() as tx:
         tx.conn.execute(text("SELECT pg_notify(:channel, 'x')"), {"channel": CHANNEL})
-    assert heard.wait(20)
+    assert heard.wait(60)
     relay.stop()
 
 
@@ -226,7 +226,7 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
     for name in ("ANSWER_TIMEOUT_S", "CONNECT_TIMEOUT_S"):
         assert getattr(pg_connection, name) <= 10
-    monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 2.0)
     monkeypatch.setattr(pg_connection, "SETTINGS", {**pg_connection.SETTINGS, "connect_timeout": 2})
     monkeypatch.setattr(relay_module, "QUIET_S", 0.1)
     monkeypatch.setattr(relay_module, "RECONNECT_S", 0.05)
@@ -234,7 +234,7 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         database = Database(parse_url(f"{url}postgres"))
         relay = PostgresRelay(database, Broker())
         relay.start()
-        assert relay.ready.wait(20)
+        assert relay.ready.wait(60)
         with database.read() as conn:
             conn.execute(text("SELECT 1"))
         stopped = postgres.everybody(url)
@@ -244,14 +244,15 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
                 began_s = time.monotonic()
                 with pytest.raises(OperationalError) as told, database.read() as conn:
                     conn.execute(text("SELECT 1"))
-                assert time.monotonic() - began_s < 8
+                assert time.monotonic() - began_s < 60
                 assert is_away(told.value)
             _until(lambda: not relay.ready.is_set())
         finally:
             tell_each(stopped, signal.SIGCONT)
+        monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 60.0)  # it comes to itself first
         with database.read() as conn:
             assert conn.execute(text("SELECT 1")).scalar_one() == 1
-        assert relay.ready.wait(20)
+        assert relay.ready.wait(60)
         relay.stop()
         database.close()
 
@@ -286,7 +287,7 @@ def test_a_migration_may_take_its_time(postgres_url: str, monkeypatch: pytest.Mo
     database.close()
 
 
-def _until(holds: Any, timeout_s: float = 20.0) -> None:
+def _until(holds: Any, timeout_s: float = 60.0) -> None:
     end_s = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < end_s
