@@ -141,18 +141,18 @@ async def test_a_page_whose_way_is_lost_may_go_over(home: LookHome) -> None:
     """In the middle of a look, within the same seconds: the camera is opened anew for it."""
     home.start = MediaProcess.start
     page, blind = Page(), BlindPage()
-    home.order(home.permit(limit_s=4), sdp=await page.offer())
+    home.order(home.permit(limit_s=8), sdp=await page.offer())
     await page.take((await home.said("answered")).sdp)
     await home.said("begun")
     cut(page)
     home.say(LookOrder(what="relay", look="l1", key=blind.key))
     key = (await home.said("relaying")).key
     await until(lambda: bool(home.taken))
-    assert blind.open(key, *home.taken[0])[0] < 4
+    assert blind.open(key, *home.taken[0])[0] < 8
     await home.settled()
     assert home.ended() is LookEnd.LIMIT_REACHED
     [end] = home.data(LookEnded)
-    assert (end.way, end.took_s <= 4.5 + BUSY_S) == (LookWay.RELAY, True)
+    assert (end.way, end.took_s <= 8.5 + BUSY_S) == (LookWay.RELAY, True)
     assert [(word, form) for word, form, _ in home.noted()] == [
         ("opened", "frames"),
         ("closed", "frames"),
