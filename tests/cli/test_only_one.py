@@ -94,7 +94,8 @@ def test_who_holds_the_folder_is_named_and_nobody_else(
     at = tmp_path.stat()
     place = f"{os.major(at.st_dev):02x}:{os.minor(at.st_dev):02x}:{at.st_ino}"
     lines = (
-        "1: LEASE  ACTIVE    READ  41",
+        "",
+        "1: FLOCK  ADVISORY  WRITE 41",
         f"2: LEASE  ACTIVE    READ  42 {place} 0 EOF",
         f"3: FLOCK  ADVISORY  WRITE 43 {place}1 0 EOF",
         f"4: FLOCK  ADVISORY  WRITE 44 {place} 0 EOF",
