@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.access import grants
 from gateway.access.grants import Action, Grant, Reason
 from gateway.clock import ManualClock
-from gateway.doors.orders import LockOrders, OpenOrders
+from gateway.doors.orders import RECORD_S, LockOrders, OpenOrders
 from gateway.envelope import Draft, Event
 from gateway.errors import GrantRefused, LogUnwritable
 from gateway.events import (
@@ -382,12 +382,16 @@ async def test_a_request_that_is_recorded_too_late_has_an_end(
 
     async def late(draft: Draft, timeout_s: float | None = None) -> Event:
         await write(draft, timeout_s)
+        assert timeout_s == RECORD_S, "who stands at the door does not wait for a disk that hangs"
         raise LogUnwritable("late")
 
     monkeypatch.setattr(home, "write", late)
     await home.order(GRANT)
     assert home.told == ["unlock.requested", "unlock.refused", "unlock.ended"]
     assert (home.lock.turns, home.open_orders.open) == ([], {})
+    ended = home.drafts[-1].data
+    assert isinstance(ended, LockOperationEnded)
+    assert (ended.outcome, ended.why) == (LockOperationOutcome.FAILED, "not_recorded")
 
 
 @pytest.mark.parametrize(
@@ -570,8 +574,14 @@ async def test_the_home_shuts_by_itself_and_never_while_somebody_turns(home: Hom
     await turn
     assert home.lock.turns == ["unlock"]
     home.lock.answer = LockResult(LockOperationOutcome.DONE, Bolt.LOCKED)
-    await home.lock_orders.relock("door")
-    assert home.lock.turns == ["unlock", "lock"]
+    home.lock.gate.clear()
+    shutting = asyncio.create_task(home.lock_orders.relock("door"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await home.order(replace(GRANT, id="g2"))
+    home.lock.gate.set()
+    await shutting
+    assert (home.lock.turns, home.refusals()) == (["unlock", "lock"], [Refusal.BUSY])
     (asked,) = [d for d in home.drafts if getattr(d.data, "reason", "") == "relock"]
     assert (asked.person, asked.device) == (None, "door")
     assert home.told[-2:] == ["lock.locked", "unlock.ended"]
