@@ -131,6 +131,32 @@ def test_small_drift_is_no_jump() -> None:
     assert told.steps == []
 
 
+@pytest.mark.parametrize("rate", [1.0, 60.0])
+def test_a_jump_is_what_the_clock_did_beyond_its_pace(
+    monkeypatch: pytest.MonkeyPatch, rate: float
+) -> None:
+    """More than a second of real time: at a minute a second as well, where a look that comes late
+    is none."""
+    told = Told(ntp=True)
+    monkeypatch.setattr(told.clock, "rate", lambda: rate)
+    told.watch._rate = rate
+    for real_s, beyond_s in ((1.0, 0.0), (2.0, 0.9 * rate), (2.0, -0.9 * rate), (1.0, 1.5 * rate)):
+        assert told.steps == []
+        told.clock.advance(real_s)
+        told.clock.step(real_s * (rate - 1) + beyond_s)
+        told.watch.look()
+    assert told.steps == [pytest.approx(1.5 * rate)]
+
+
+def test_what_a_clock_drifted_before_it_was_called_right_is_no_offset() -> None:
+    """Less than a second: no event is corrected by it."""
+    told = Told()
+    told.clock.step(0.4)
+    told.ntp = True
+    told.watch.look()
+    assert told.synced == [0.0]
+
+
 def test_a_step_back_is_told_with_its_sign() -> None:
     """A clock set back is a step too."""
     told = Told(ntp=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -275,9 +276,16 @@ def test_what_a_turn_uses_is_noted_and_forgotten(monkeypatch: pytest.MonkeyPatch
         time.sleep(0.2)
     assert 0.03 <= turns._used.of(Lane.PAGE) <= 0.15
     assert turns.is_behind() and turns._used.of(Lane.HISTORY) == 0
-    later_s = time.monotonic() + LATELY_S
-    monkeypatch.setattr("web.staff.core.admission.time.monotonic", lambda: later_s)
-    assert turns._used.of(Lane.PAGE) <= 0.15 / 2.7
+    now_s = [1000.0]
+    monkeypatch.setattr("web.staff.core.admission.time.monotonic", lambda: now_s[0])
+    lately = admission.Used()
+    lately.note(Lane.PAGE, 3.0)
+    now_s[0] += LATELY_S
+    for _ in range(3):  # however often it is asked for
+        assert lately.of(Lane.PAGE) == pytest.approx(3.0 / math.e)
+    lately.note(Lane.PAGE, 3.0)
+    assert lately.of(Lane.PAGE) == pytest.approx(3.0 / math.e + 3.0)
+    assert lately.of(Lane.HISTORY) == 0.0
 
 
 def test_history_has_as_much_of_the_server_as_pages(monkeypatch: pytest.MonkeyPatch) -> None:
