@@ -18,6 +18,7 @@ from gateway.events import (
     LockOperationStep,
 )
 from gateway.ports import Bolt, LockResult, OnStep
+from tests.test_lock_asked import settled
 from tests.test_lock_orders import GRANT, FakeLock, Home, home
 
 __all__ = ["home"]
@@ -65,8 +66,7 @@ async def test_a_driver_that_does_not_hear_of_it_does_not_tell_the_lock_either(h
     """Its next step is refused: before that it tells the lock nothing."""
     home.lock = Deaf()
     turn = asyncio.create_task(home.order(GRANT))
-    for _ in range(3):
-        await asyncio.sleep(0)
+    await settled()
     home.decided(GrantRevoked(grant="g1"))
     await turn
     assert home.lock.turns == []
@@ -97,3 +97,47 @@ async def test_nobody_made_a_bolt_unknown_that_was_never_reached(
     await home.order(GRANT)
     (unknown,) = [draft for draft in home.drafts if draft.data.KIND == "lock.unknown"]
     assert (unknown.device, unknown.person) == ("door", who)
+
+
+async def test_a_lock_that_wakes_is_left_to_it_whatever_else_happens(home: Home) -> None:
+    """Events come while it wakes, also of another grant that ends: this one's right stands."""
+    home.lock.wakes = asyncio.Event()
+    turn = asyncio.create_task(home.order(GRANT))
+    await settled()
+    home.decided(GrantRevoked(grant="another"))
+    await settled()
+    home.lock.wakes.set()
+    await turn
+    assert home.lock.turns == ["unlock"]
+    assert ended(home) == (LockOperationOutcome.DONE, None)
+
+
+class Tidy(FakeLock):
+    """A driver that takes leave of its lock when it is called back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leaves, self.left = asyncio.Event(), False
+
+    async def _turn(self, action: str, on_step: OnStep, wake_s: float) -> LockResult:
+        on_step(LockOperationStep.WAKING)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.leaves.wait()
+            self.left = True
+        return self.answer
+
+
+async def test_a_driver_that_was_called_back_is_not_called_back_again(home: Home) -> None:
+    """It disconnects, and is not cut off in that by the next event."""
+    home.lock = lock = Tidy()
+    turn = asyncio.create_task(home.order(GRANT))
+    await settled()
+    for _ in range(2):
+        home.decided(GrantRevoked(grant="g1"))
+        await settled()
+    lock.leaves.set()
+    await turn
+    assert lock.left
+    assert ended(home) == (LockOperationOutcome.FAILED, "revoked")
