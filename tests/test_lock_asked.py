@@ -95,5 +95,14 @@ async def test_locks_come_and_go_with_the_configuration(home: Home) -> None:
     home.lock_orders.know(["back"])
     await home.order(GRANT)
     await home.order(replace(GRANT, id="g2", device="back"))
-    assert (home.refusals(), home.lock.turns) == ([Refusal.OTHER_DEVICE], ["unlock"])
-    assert [draft.device for draft in home.drafts] == [None, *["back"] * 4]
+    await home.order(replace(GRANT, id="g2", device="back"))
+    assert home.refusals() == [Refusal.OTHER_DEVICE, Refusal.REPLAYED]
+    assert home.lock.turns == ["unlock"]
+    assert [draft.device for draft in home.drafts] == [None, *["back"] * 5]
+
+
+async def test_a_bolt_that_moves_is_told_when_it_is_there(home: Home) -> None:
+    """Somebody turns the key: where it was is not where it is, and where it will be nobody says."""
+    home.lock.answer = replace(home.lock.answer, bolt=Bolt.MOVING)
+    await home.lock_orders.ask("door")
+    assert (home.told, home.lock_orders.last_bolt("door")) == ([], Bolt.MOVING)
