@@ -8,19 +8,23 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from re import fullmatch
+from typing import Any
 
 import pytest
 
-from gateway.engine import log_reader, log_rest
+from gateway.engine import log_folder, log_reader, log_rest
 from gateway.engine.engine import REBUILD_DAYS
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import FILE, LogFolder, next_origin
 from gateway.engine.log_reader import LogReader, connect
+from gateway.engine.log_return import give_back
 from gateway.engine.memory_logs import remove as remove_log
+from gateway.errors import LogUnwritable
 from gateway.events import LogLeftDisk, LogRecovered
 from tests._tree import ROOT
 from tests.conftest import sealed_chain
@@ -106,15 +110,79 @@ def test_a_block_that_is_not_given_back_at_a_start_is_no_end_of_it(
         raise sqlite3.OperationalError("disk I/O error")
 
     for owner, name in ((EventLog, "reread"), (LogFolder, "_again")):
+        threads = threading.active_count()
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, bad_block)
             in_memory, told = logs.open()
         assert isinstance(told, LogLeftDisk), name
+        assert threading.active_count() == threads + 1, "nothing is left of what was tried"
         assert append(in_memory, sealed_chain(1, origin=in_memory.origin)) is None
         in_memory.close()
         remove_log(in_memory.path)
     log, told = logs.open()
     assert (log.origin, log.head.seq, told) == ("home:h1", 10, None)
+    logs.close(log)
+
+
+def test_a_disk_that_does_not_answer_at_a_start_is_not_waited_for(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home runs in memory, and nobody else asks the disk until it has answered; then everything
+    is there, what came meanwhile too."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    logs.close(log)
+    real, answers = LogFolder._on_disk, threading.Event()
+
+    def hangs(folder: LogFolder) -> object:
+        assert answers.wait(30)
+        return real(folder)
+
+    monkeypatch.setattr(LogFolder, "_on_disk", hangs)
+    monkeypatch.setattr(log_folder, "OPEN_S", 0.05)
+    in_memory, told = logs.open()
+    assert isinstance(told, LogLeftDisk)
+    assert "has not answered" in told.why
+    assert append(in_memory, sealed_chain(1, origin=in_memory.origin)) is None
+    with pytest.raises(LogUnwritable, match="since the start"):
+        logs.back()
+    answers.set()
+    assert logs._late is not None
+    logs._late.join(30)
+    log, recovered, returned = logs.back()
+    assert (log.origin, log.head.seq, recovered) == ("home:h1", 10, None)
+    assert returned is not None
+    assert [event.origin for event, _ in log.since()][10:] == [in_memory.origin]
+    in_memory.close()
+    logs.close(log)
+
+
+def test_a_log_whose_damage_shows_as_memory_comes_back_is_set_aside(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What memory held is in the new one, which follows the damaged one."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    logs.close(log)
+    in_memory, _ = logs.leave("home:h1", 10, "the disk refused")
+    assert append(in_memory, sealed_chain(1, origin=in_memory.origin)) is None
+    real, broken = give_back, [sqlite3.DatabaseError("database disk image is malformed")]
+
+    def damaged(*given: Any) -> object:
+        if broken:
+            raise broken.pop()
+        return real(*given)
+
+    monkeypatch.setattr(log_folder, "give_back", damaged)
+    threads = threading.active_count()
+    log, recovered, returned = logs.back()
+    assert recovered is not None
+    assert recovered.set_aside is not None
+    assert (log.origin, recovered.continues) == ("home:h1~2", "home:h1")
+    assert returned is not None
+    assert [event.origin for event, _ in log.since()] == [in_memory.origin]
+    assert threading.active_count() == threads + 1, "the damaged one was closed"
+    in_memory.close()
     logs.close(log)
 
 
