@@ -5,6 +5,7 @@ Not for: what ends it meanwhile (`tests/test_lock_untold.py`).
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +14,8 @@ import pytest
 from gateway.access import grants
 from gateway.doors.orders import RELOCK_WAKE_S
 from gateway.envelope import Draft, Event
+from gateway.events import LockOperationEnded
+from tests.test_lock_asked import settled
 from tests.test_lock_orders import GRANT, Home, home
 
 __all__ = ["home"]
@@ -56,3 +59,18 @@ async def test_an_order_whose_time_is_over_wakes_nothing(
     monkeypatch.setattr(home, "write", slow)
     await home.order(GRANT)
     assert home.lock.wake_s == 0.0
+
+
+async def test_the_end_says_how_long_it_took(home: Home) -> None:
+    """From the request's record to the lock's answer, waking and all."""
+    home.lock.gate = asyncio.Event()
+    home.clock.advance(1000)  # since the start
+    home.clock.step(-1000)
+    turn = asyncio.create_task(home.order(GRANT))
+    await settled()
+    home.clock.advance(3.5)
+    home.lock.gate.set()
+    await turn
+    data = home.drafts[-1].data
+    assert isinstance(data, LockOperationEnded)
+    assert data.took_s == 3.5

@@ -124,6 +124,27 @@ def test_a_block_that_is_not_given_back_at_a_start_is_no_end_of_it(
     logs.close(log)
 
 
+def test_damage_that_shows_as_a_rest_is_taken_in_sets_the_log_aside(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home goes on on the disk, in a new log: it is the file that is broken."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    logs.close(log)
+
+    def damaged(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(LogFolder, "_again", damaged)
+    threads = threading.active_count()
+    log, told = logs.open()
+    assert isinstance(told, LogRecovered)
+    assert (log.origin, told.continues) == ("home:h1~2", "home:h1")
+    assert len(list(log.since())) == 10
+    assert threading.active_count() == threads + 1, "the damaged one was closed"
+    logs.close(log)
+
+
 def test_a_disk_that_does_not_answer_at_a_start_is_not_waited_for(
     logs: LogFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
