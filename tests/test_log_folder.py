@@ -207,6 +207,39 @@ def test_a_log_whose_damage_shows_as_memory_comes_back_is_set_aside(
     logs.close(log)
 
 
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
+def test_a_log_that_cannot_be_set_aside_while_the_home_runs_goes_on_in_memory(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The file is damaged, and the disk takes no new one, or does not answer: what is written first
+    says both.  One that hangs is not asked until it has answered."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    answers = threading.Event()
+
+    def no(*_: object) -> object:
+        if how == "hangs":
+            assert answers.wait(30)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(log_folder, "REOPEN_S", 0.05 if how == "hangs" else 30.0)
+    monkeypatch.setattr(LogFolder, "_anew", no)
+    in_memory, recovered = logs.reopen("it is malformed")
+    assert fullmatch(r"home:h1~memory-b1-.*", in_memory.origin)
+    why = "the disk has not answered" if how == "hangs" else "no space left on device"
+    assert recovered == LogRecovered(
+        set_aside=None, continues="home:h1", why=f"it is malformed; {why}"
+    )
+    if how == "hangs":
+        with pytest.raises(LogUnwritable, match="since the start"):
+            logs.back()
+        answers.set()
+    else:
+        assert logs._late is None
+    for one in (in_memory, log):
+        one.close()
+
+
 def beyond(log: EventLog, count: int) -> None:
     """Write `count` more events of its own."""
     rows = sealed_chain(count, seq=log.head.seq, head=log.head.hash, origin=log.origin)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.staff.runtime.test_admission import PATIENCE_S, Line, at_work, used, yields
 from web.staff.core import admission
-from web.staff.core.admission import ALARMS_AT_ONCE, POSTGRES, SQLITE, Lane, NoTurn, Turns
+from web.staff.core.admission import ALARMS_AT_ONCE, POSTGRES, SQLITE, Lane, NoTurn, Turns, Way
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +109,17 @@ def test_who_gave_up_has_no_place() -> None:
             pass
         assert turns.waiting() == 0
     assert not turns.is_at_work(Lane.ALARM)
+
+
+@pytest.mark.parametrize(("lane", "stands"), [(A, True), (O, False), (P, False)])
+def test_a_small_batch_stands_still_for_an_alarm_alone(
+    monkeypatch: pytest.MonkeyPatch, lane: Lane, stands: bool
+) -> None:
+    """Not for an order, which waits for the same lock, nor for a page: what happens now is soon
+    done."""
+    monkeypatch.setattr(admission, "GIVES_WAY_S", 0.1)
+    turns = Turns(POSTGRES)
+    way = Way(turns)
+    with at_work(turns, lane):
+        way.give_alarms()
+    assert way.stood_s >= 0.09 if stands else way.stood_s == 0.0
