@@ -42,7 +42,8 @@ ROOMS = {
     "doors": Room(
         ("gateway/doors/*",),
         (
-            *("tests/test_lock_orders.py", "tests/test_lock_asked.py", "tests/test_code_entry.py"),
+            *("tests/test_lock_orders.py", "tests/test_lock_asked.py", "tests/test_lock_untold.py"),
+            *("tests/test_lock_waking.py", "tests/test_code_entry.py"),
             *("tests/test_code_guessing.py", "tests/test_phone_proof.py", "tests/home"),
         ),
     ),
@@ -52,7 +53,8 @@ ROOMS = {
             *("tests/test_eventlog.py", "tests/test_log_folder.py", "tests/test_engine.py"),
             *("tests/test_envelope.py", "tests/test_uplink_rest.py", "tests/rules/test_fold.py"),
             *("tests/test_log_in_memory.py", "tests/test_memory_bound.py"),
-            *("tests/test_disk_watch.py", "tests/test_old_logs.py"),
+            *("tests/test_disk_watch.py", "tests/test_old_logs.py", "tests/test_stamp_time.py"),
+            "tests/test_engine_edge.py",
         ),
     ),
     "home": Room(
@@ -89,6 +91,7 @@ ROOMS = {
         (
             *("tests/staff/runtime/test_admission.py", "tests/staff/runtime/test_waits.py"),
             *("tests/staff/runtime/test_admission_gate.py", "tests/staff/homelink/test_bounds.py"),
+            *("tests/staff/runtime/test_beside.py", "tests/staff/runtime/test_switching.py"),
             "tests/staff/homelink/test_urgent_together.py",
         ),
     ),
@@ -97,7 +100,10 @@ ROOMS = {
             *("web/staff/core/asked.py", "web/staff/core/json_said.py"),
             *("web/staff/storage/storable.py", "web/staff/pages/odd_text.py"),
         ),
-        ("tests/staff/test_odd_input.py", "tests/staff/homelink/test_odd_texts.py"),
+        (
+            *("tests/staff/test_asked.py", "tests/staff/homelink/test_odd_texts.py"),
+            "tests/staff/test_odd_input.py",
+        ),
     ),
     "signin": Room(
         (
