@@ -240,6 +240,25 @@ def test_a_log_that_cannot_be_set_aside_while_the_home_runs_goes_on_in_memory(
         one.close()
 
 
+def test_what_is_noted_of_a_log_is_noted_on_a_full_disk_too(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no room for a second file: the first one is written over, whole, and synced."""
+    logs._note("home:h1", 1234567, is_open=False)
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    synced: list[str] = []
+    monkeypatch.setattr(log_folder, "write_durably", full)
+    monkeypatch.setattr(
+        os, "fsync", lambda _file: synced.append((logs.path / "origin").read_text())
+    )
+    logs._note("home:h1", 5, is_open=True)
+    assert noted.read_text() == "home:h1\nopen 5\n"
+    assert synced == ["home:h1\nopen 5\n"]
+
+
 def beyond(log: EventLog, count: int) -> None:
     """Write `count` more events of its own."""
     rows = sealed_chain(count, seq=log.head.seq, head=log.head.hash, origin=log.origin)
