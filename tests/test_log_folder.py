@@ -49,7 +49,10 @@ def test_origins_are_never_given_out_twice() -> None:
 
 
 def test_a_damaged_log_is_kept_beside_the_new_one(logs: LogFolder) -> None:
-    """The damaged file keeps its bytes under a new name, and the next start uses the new log."""
+    """The damaged file keeps its bytes under a new name that nothing else has, and the next start
+    uses the new log."""
+    earlier = logs.path / "aside-home-h1.sqlite"
+    earlier.write_bytes(b"of an earlier time")
     log, recovered = logs.open()
     assert recovered is None
     append(log, sealed_chain(10))
@@ -62,6 +65,7 @@ def test_a_damaged_log_is_kept_beside_the_new_one(logs: LogFolder) -> None:
     assert (log.origin, recovered.continues) == ("home:h1~2", "home:h1")
     assert recovered.set_aside is not None
     assert (logs.path / recovered.set_aside).read_bytes() == damaged
+    assert earlier.read_bytes() == b"of an earlier time"
     logs.close(log)
     log, recovered = logs.open()
     assert (log.origin, recovered) == ("home:h1~2", None)
@@ -249,11 +253,9 @@ def test_what_is_noted_of_a_log_is_noted_on_a_full_disk_too(
     def full(*_: object) -> None:
         raise OSError("no space left on device")
 
-    synced: list[str] = []
+    synced, noted = list[str](), logs.path / "origin"
     monkeypatch.setattr(log_folder, "write_durably", full)
-    monkeypatch.setattr(
-        os, "fsync", lambda _file: synced.append((logs.path / "origin").read_text())
-    )
+    monkeypatch.setattr(os, "fsync", lambda _file: synced.append(noted.read_text()))
     logs._note("home:h1", 5, is_open=True)
     assert noted.read_text() == "home:h1\nopen 5\n"
     assert synced == ["home:h1\nopen 5\n"]

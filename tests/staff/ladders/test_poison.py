@@ -18,7 +18,7 @@ from tests.staff.ladders.hand import SETTLED_S, Hand
 from tests.staff.ladders.provider import HttpChannel
 from tests.staff.parts import add_home
 from web.staff.channels.contract import Address, Message, Outcome, Proof
-from web.staff.ladders import noting, progress
+from web.staff.ladders import climbing, noting, progress
 from web.staff.ladders.climbing import Unclimbed
 from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.ladders.noting import Known
@@ -167,3 +167,42 @@ def test_a_database_that_is_away_is_not_asked_for_each_message(
     with pytest.raises(OperationalError) if is_away else nullcontext():
         noting.note(hand.staff, known, lambda _channel: None)
     assert seen == asked
+
+
+@pytest.mark.parametrize(
+    ("errors", "looks", "told"),
+    [
+        ([_away()], 1, OperationalError),
+        ([ODD, _away()], 2, OperationalError),
+        ([ODD, ODD], 3, Unclimbed),
+        ([ODD], 3, None),
+    ],
+    ids=["away", "away then", "one", "together only"],
+)
+def test_a_database_that_is_away_is_not_asked_for_each_ladder(
+    hand: Hand,
+    monkeypatch: pytest.MonkeyPatch,
+    errors: list[Exception],
+    looks: int,
+    told: type[Exception] | None,
+) -> None:
+    """The whole look waits until it is back; else each is climbed by itself, and those that cannot
+    be are counted."""
+    _other_home(hand)
+    hand.ring()
+    hand.ring(home="h2")
+    left, seen = list(errors), list[object]()
+
+    def look(*_: object) -> int:
+        seen.append(None)
+        if left:
+            raise left.pop(0)
+        return 1
+
+    monkeypatch.setattr(climbing, "_look", look)
+    if told is None:
+        assert climbing.look(hand.staff, ["push"]) == 2
+    else:
+        with pytest.raises(told, match="^1 ladders" if told is Unclimbed else None):
+            climbing.look(hand.staff, ["push"])
+    assert len(seen) == looks
