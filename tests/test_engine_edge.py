@@ -8,19 +8,21 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import NoReturn
+from types import SimpleNamespace
+from typing import Any, NoReturn, cast
 
 import pytest
 
 from gateway.engine import edge
 from gateway.engine.event_log import EventLog
-from gateway.envelope import Draft
+from gateway.engine.turns import Item
+from gateway.envelope import Draft, Event
 from gateway.events import MatPressed, RuleFailed, Tap, VisitTapped
-from tests.conftest import sealed_chain
+from tests.conftest import START, sealed_chain
 from tests.test_engine import WAIT_S, Home, running
 
 
-def breaks(*_: object) -> NoReturn:
+def breaks(*_: object, **__: object) -> NoReturn:
     raise KeyError("a mistake of ours")
 
 
@@ -70,3 +72,24 @@ async def test_a_home_in_which_everything_breaks_says_so_a_few_times(tmp_path: P
     told = failed(tmp_path)
     assert [rule for rule, _ in told] == [f"kind.{number}" for number in range(edge.TOLD_MAX)]
     assert {error for _, error in told} == {ascii(ValueError("\udc80" + "x" * 1000))[:300]}
+
+
+@pytest.mark.parametrize("waits", ["nobody", "gave up"])
+@pytest.mark.parametrize("whose", ["ours", "the server's"])
+async def test_what_breaks_is_told_whoever_waits_for_it(whose: str, waits: str) -> None:
+    """Also where nobody does, or has given up meanwhile."""
+    told: list[Draft] = []
+    waiter: asyncio.Future[Event] | None = None
+    if waits == "gave up":
+        waiter = asyncio.get_running_loop().create_future()
+        waiter.cancel()
+    ours, theirs = Draft(MatPressed(), device="bed"), None
+    if whose != "ours":
+        [theirs] = sealed_chain([VisitTapped(tap=Tap.ARRIVE)], origin="staff:h1")
+    item = Item(None if theirs else ours, START, 0.0, foreign=theirs, durable=waiter)
+    broken = cast(Any, SimpleNamespace(number=breaks, receive=breaks))
+    assert edge.Edge(told.append).number(broken, broken, item, is_full=False) is None
+    kind = "mat.pressed" if whose == "ours" else "visit.tapped"
+    assert [draft.data for draft in told] == [
+        RuleFailed(rule=kind, error="KeyError('a mistake of ours')")
+    ]

@@ -54,7 +54,7 @@ ROOMS = {
             *("tests/test_envelope.py", "tests/test_uplink_rest.py", "tests/rules/test_fold.py"),
             *("tests/test_log_in_memory.py", "tests/test_memory_bound.py"),
             *("tests/test_disk_watch.py", "tests/test_old_logs.py", "tests/test_stamp_time.py"),
-            "tests/test_engine_edge.py",
+            *("tests/test_engine_edge.py", "tests/test_memory_origin.py"),
         ),
     ),
     "home": Room(
@@ -73,6 +73,7 @@ ROOMS = {
         (
             *("tests/media/test_looks.py", "tests/media/test_look_faults.py"),
             *("tests/media/test_calls.py", "tests/media/test_look_relay.py"),
+            "tests/media/test_look_longer.py",
         ),
     ),
     "link": Room(
