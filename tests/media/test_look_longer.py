@@ -37,7 +37,8 @@ class Home(LookHome):
 
     async def asks(self, **changed: Any) -> None:
         """An order to make it longer by 20 s, good but for what is changed."""
-        permit = self.permit(**({"id": "x1", "limit_s": 20} | changed))
+        asked: dict[str, Any] = {"id": "x1", "limit_s": 20} | changed
+        permit = self.permit(**asked)
         token = look_permits.sign(permit, KEY, "k1")
         await self.looks.order(LookOrder(what="extend", look=permit.look, permit=token))
 

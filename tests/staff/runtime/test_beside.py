@@ -33,6 +33,8 @@ A, O, L, S, P, H = Lane  # noqa: E741 - in the order in which they are worked fo
         ({O: 1}, L, True, False),
         ({O: 1}, H, True, False),
         ({A: 1}, O, True, True),
+        ({L: 1}, S, True, True),  # who only reads does not wait for it
+        ({H: 1}, P, True, True),
         ({L: 1}, O, False, True),
         ({O: 1}, L, False, True),
         ({P: 1}, S, False, True),  # one stream, or one batch, beside a page
@@ -88,6 +90,24 @@ def test_history_that_waits_has_its_part_as_well() -> None:
             line.join("second page", Lane.PAGE)
             assert line.order == ["first page"]
     assert set(line.end()) == {"first page", "second page", "history"}
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_no_more_begin_than_there_are_places(lane: Lane) -> None:
+    """However many wait when some become free: the others go on waiting, in their order."""
+    places = POSTGRES.at_once[lane]
+    turns = Turns(POSTGRES)
+    waiting = [admission._Waiter(lane, float(n), 0.0) for n in range(2 * places)]
+    turns._waiting[lane] = list(waiting)
+    turns._at_work[lane] = places
+    with turns._lock:
+        turns._call()
+        assert turns._waiting[lane] == waiting
+        turns._at_work[lane] = 0
+        turns._call()
+    assert turns._at_work[lane] == places
+    assert turns._waiting[lane] == waiting[places:]
+    assert [one.called.is_set() for one in waiting] == [True] * places + [False] * places
 
 
 def test_as_many_batches_begin_as_the_database_takes() -> None:
