@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from gateway.clock import FileClock, ManualClock
+from gateway.clock import FileClock, ManualClock, SystemClock
+from gateway.services import clock_watch
 from gateway.services.clock_watch import ClockWatch, kernel_synced
 
 BOOT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -113,6 +116,16 @@ def test_a_clock_that_only_the_server_called_right_is_not_trusted_for_ever() -> 
     assert told.watch.best_now() == told.clock.now()
 
 
+def test_a_clock_that_nobody_calls_right_any_more_is_the_best_there_is() -> None:
+    """NTP went away, and so did the server: a door opens by the clock that was right."""
+    told = Told(ntp=True)
+    told.watch.look()
+    told.ntp = False
+    told.clock.advance(3600)
+    told.watch.look()
+    assert told.watch.best_now() == told.clock.now()
+
+
 def test_disagreeing_with_the_server_is_not_and_the_server_knows_best() -> None:
     """An hour behind the server: not sure of the time, and grants are judged by the server's."""
     told = Told()
@@ -138,6 +151,32 @@ def test_small_drift_is_no_jump() -> None:
     assert told.steps == []
 
 
+@pytest.mark.parametrize("rate", [1.0, 60.0])
+def test_a_jump_is_what_the_clock_did_beyond_its_pace(
+    monkeypatch: pytest.MonkeyPatch, rate: float
+) -> None:
+    """More than a second of real time: at a minute a second as well, where a look that comes late
+    is none."""
+    told = Told(ntp=True)
+    monkeypatch.setattr(told.clock, "rate", lambda: rate)
+    told.watch._rate = rate
+    for real_s, beyond_s in ((1.0, 0.0), (2.0, 0.9 * rate), (2.0, -0.9 * rate), (1.0, 1.5 * rate)):
+        assert told.steps == []
+        told.clock.advance(real_s)
+        told.clock.step(real_s * (rate - 1) + beyond_s)
+        told.watch.look()
+    assert told.steps == [pytest.approx(1.5 * rate)]
+
+
+def test_what_a_clock_drifted_before_it_was_called_right_is_no_offset() -> None:
+    """Less than a second: no event is corrected by it."""
+    told = Told()
+    told.clock.step(0.4)
+    told.ntp = True
+    told.watch.look()
+    assert told.synced == [0.0]
+
+
 def test_a_step_back_is_told_with_its_sign() -> None:
     """A clock set back is a step too."""
     told = Told(ntp=True)
@@ -154,6 +193,7 @@ def test_the_demo_clock_is_always_right_and_a_change_of_pace_is_told(tmp_path: P
     steps: list[float] = []
     watch = ClockWatch(clock=clock, on_synced=synced.append, on_step=steps.append)
     watch.server_time(-86_400.0)  # the real world's: it means nothing here
+    assert watch.best_now() is None
     watch.look()
     assert (synced, steps) == ([0.0], [])
     clock.set(rate=3600.0)
@@ -165,6 +205,46 @@ def test_the_demo_clock_is_always_right_and_a_change_of_pace_is_told(tmp_path: P
     assert steps[1] > 9 * 86_400
 
 
-def test_the_kernel_can_be_asked() -> None:
-    """adjtimex answers without being root; what it says depends on the machine."""
-    assert kernel_synced() in (True, False)
+@pytest.mark.parametrize(
+    ("state", "is_right"), [(0, True), (4, True), (5, False), (-1, False), (None, False)]
+)
+def test_the_kernel_says_whether_its_clock_is_right(
+    monkeypatch: pytest.MonkeyPatch, state: int | None, is_right: bool
+) -> None:
+    """It is asked and never told (adjtimex(2): modes 0); TIME_ERROR is 5, and where it cannot be
+    asked (None: there is no such call) nothing is right."""
+    told: list[int] = []
+
+    def adjtimex(timex: object) -> int:
+        told.append(timex._obj.modes)  # type: ignore[attr-defined]
+        assert state is not None
+        return state
+
+    libc = SimpleNamespace() if state is None else SimpleNamespace(adjtimex=adjtimex)
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: libc)
+    assert kernel_synced() is is_right
+    assert told == ([] if state is None else [0])
+
+
+def test_this_machines_kernel_can_be_asked() -> None:
+    """Also without being root; what it says depends on the machine."""
+    timex = clock_watch._Timex(modes=0)
+    assert 0 <= ctypes.CDLL(None).adjtimex(ctypes.byref(timex)) <= 5
+
+
+@pytest.mark.parametrize("by", ["timesyncd", "kernel", None])
+def test_a_machines_own_clock_is_right_when_one_of_its_parts_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str | None
+) -> None:
+    """systemd-timesyncd by its file, or whoever else told the kernel; else the home is not sure,
+    and grants wait for the server's time."""
+    (tmp_path / "synchronized").touch()
+    touched = "synchronized" if by == "timesyncd" else "not yet"
+    monkeypatch.setattr(clock_watch, "TIMESYNCD", tmp_path / touched)
+    monkeypatch.setattr(clock_watch, "kernel_synced", lambda: by == "kernel")
+    synced: list[float] = []
+    watch = ClockWatch(clock=SystemClock(), on_synced=synced.append, on_step=lambda _step_s: None)
+    watch.look()
+    assert watch.synced is (by is not None)
+    assert len(synced) == (by is not None)
+    assert (watch.best_now() is None) is (by is None)

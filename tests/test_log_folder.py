@@ -8,19 +8,23 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from re import fullmatch
+from typing import Any
 
 import pytest
 
-from gateway.engine import log_reader, log_rest
+from gateway.engine import log_folder, log_reader, log_rest
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import FILE, LogFolder, next_origin
 from gateway.engine.log_reader import LogReader, connect
+from gateway.engine.log_return import give_back
 from gateway.engine.memory_logs import remove as remove_log
 from gateway.engine.stamp_time import REBUILD_DAYS
+from gateway.errors import LogUnwritable
 from gateway.events import LogLeftDisk, LogRecovered
 from tests._tree import ROOT
 from tests.conftest import sealed_chain
@@ -45,7 +49,10 @@ def test_origins_are_never_given_out_twice() -> None:
 
 
 def test_a_damaged_log_is_kept_beside_the_new_one(logs: LogFolder) -> None:
-    """The damaged file keeps its bytes under a new name, and the next start uses the new log."""
+    """The damaged file keeps its bytes under a new name that nothing else has, and the next start
+    uses the new log."""
+    earlier = logs.path / "aside-home-h1.sqlite"
+    earlier.write_bytes(b"of an earlier time")
     log, recovered = logs.open()
     assert recovered is None
     append(log, sealed_chain(10))
@@ -58,6 +65,7 @@ def test_a_damaged_log_is_kept_beside_the_new_one(logs: LogFolder) -> None:
     assert (log.origin, recovered.continues) == ("home:h1~2", "home:h1")
     assert recovered.set_aside is not None
     assert (logs.path / recovered.set_aside).read_bytes() == damaged
+    assert earlier.read_bytes() == b"of an earlier time"
     logs.close(log)
     log, recovered = logs.open()
     assert (log.origin, recovered) == ("home:h1~2", None)
@@ -106,16 +114,151 @@ def test_a_block_that_is_not_given_back_at_a_start_is_no_end_of_it(
         raise sqlite3.OperationalError("disk I/O error")
 
     for owner, name in ((EventLog, "reread"), (LogFolder, "_again")):
+        threads = threading.active_count()
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, bad_block)
             in_memory, told = logs.open()
         assert isinstance(told, LogLeftDisk), name
+        assert threading.active_count() == threads + 1, "nothing is left of what was tried"
         assert append(in_memory, sealed_chain(1, origin=in_memory.origin)) is None
         in_memory.close()
         remove_log(in_memory.path)
     log, told = logs.open()
     assert (log.origin, log.head.seq, told) == ("home:h1", 10, None)
     logs.close(log)
+
+
+def test_damage_that_shows_as_a_rest_is_taken_in_sets_the_log_aside(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home goes on on the disk, in a new log: it is the file that is broken."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    logs.close(log)
+
+    def damaged(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(LogFolder, "_again", damaged)
+    threads = threading.active_count()
+    log, told = logs.open()
+    assert isinstance(told, LogRecovered)
+    assert (log.origin, told.continues) == ("home:h1~2", "home:h1")
+    assert len(list(log.since())) == 10
+    assert threading.active_count() == threads + 1, "the damaged one was closed"
+    logs.close(log)
+
+
+def test_a_disk_that_does_not_answer_at_a_start_is_not_waited_for(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home runs in memory, and nobody else asks the disk until it has answered; then everything
+    is there, what came meanwhile too."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    logs.close(log)
+    real, answers = LogFolder._on_disk, threading.Event()
+
+    def hangs(folder: LogFolder) -> object:
+        assert answers.wait(30)
+        return real(folder)
+
+    monkeypatch.setattr(LogFolder, "_on_disk", hangs)
+    monkeypatch.setattr(log_folder, "OPEN_S", 0.05)
+    in_memory, told = logs.open()
+    assert isinstance(told, LogLeftDisk)
+    assert "has not answered" in told.why
+    assert append(in_memory, sealed_chain(1, origin=in_memory.origin)) is None
+    with pytest.raises(LogUnwritable, match="since the start"):
+        logs.back()
+    answers.set()
+    assert logs._late is not None
+    logs._late.join(30)
+    log, recovered, returned = logs.back()
+    assert (log.origin, log.head.seq, recovered) == ("home:h1", 10, None)
+    assert returned is not None
+    assert [event.origin for event, _ in log.since()][10:] == [in_memory.origin]
+    in_memory.close()
+    logs.close(log)
+
+
+def test_a_log_whose_damage_shows_as_memory_comes_back_is_set_aside(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What memory held is in the new one, which follows the damaged one."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    logs.close(log)
+    in_memory, _ = logs.leave("home:h1", 10, "the disk refused")
+    assert append(in_memory, sealed_chain(1, origin=in_memory.origin)) is None
+    real, broken = give_back, [sqlite3.DatabaseError("database disk image is malformed")]
+
+    def damaged(*given: Any) -> object:
+        if broken:
+            raise broken.pop()
+        return real(*given)
+
+    monkeypatch.setattr(log_folder, "give_back", damaged)
+    threads = threading.active_count()
+    log, recovered, returned = logs.back()
+    assert recovered is not None
+    assert recovered.set_aside is not None
+    assert (log.origin, recovered.continues) == ("home:h1~2", "home:h1")
+    assert returned is not None
+    assert [event.origin for event, _ in log.since()] == [in_memory.origin]
+    assert threading.active_count() == threads + 1, "the damaged one was closed"
+    in_memory.close()
+    logs.close(log)
+
+
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
+def test_a_log_that_cannot_be_set_aside_while_the_home_runs_goes_on_in_memory(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The file is damaged, and the disk takes no new one, or does not answer: what is written first
+    says both.  One that hangs is not asked until it has answered."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    answers = threading.Event()
+
+    def no(*_: object) -> object:
+        if how == "hangs":
+            assert answers.wait(30)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(log_folder, "REOPEN_S", 0.05 if how == "hangs" else 30.0)
+    monkeypatch.setattr(LogFolder, "_anew", no)
+    in_memory, recovered = logs.reopen("it is malformed")
+    assert fullmatch(r"home:h1~memory-b1-.*", in_memory.origin)
+    why = "the disk has not answered" if how == "hangs" else "no space left on device"
+    assert recovered == LogRecovered(
+        set_aside=None, continues="home:h1", why=f"it is malformed; {why}"
+    )
+    if how == "hangs":
+        with pytest.raises(LogUnwritable, match="since the start"):
+            logs.back()
+        answers.set()
+    else:
+        assert logs._late is None
+    for one in (in_memory, log):
+        one.close()
+
+
+def test_what_is_noted_of_a_log_is_noted_on_a_full_disk_too(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no room for a second file: the first one is written over, whole, and synced."""
+    logs._note("home:h1", 1234567, is_open=False)
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    synced, noted = list[str](), logs.path / "origin"
+    monkeypatch.setattr(log_folder, "write_durably", full)
+    monkeypatch.setattr(os, "fsync", lambda _file: synced.append(noted.read_text()))
+    logs._note("home:h1", 5, is_open=True)
+    assert noted.read_text() == "home:h1\nopen 5\n"
+    assert synced == ["home:h1\nopen 5\n"]
 
 
 def beyond(log: EventLog, count: int) -> None:

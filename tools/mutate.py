@@ -42,7 +42,8 @@ ROOMS = {
     "doors": Room(
         ("gateway/doors/*",),
         (
-            *("tests/test_lock_orders.py", "tests/test_code_entry.py"),
+            *("tests/test_lock_orders.py", "tests/test_lock_asked.py", "tests/test_lock_untold.py"),
+            *("tests/test_lock_waking.py", "tests/test_code_entry.py"),
             *("tests/test_code_guessing.py", "tests/test_phone_proof.py", "tests/home"),
         ),
     ),
@@ -51,6 +52,28 @@ ROOMS = {
         (
             *("tests/test_eventlog.py", "tests/test_log_folder.py", "tests/test_engine.py"),
             *("tests/test_envelope.py", "tests/test_uplink_rest.py", "tests/rules/test_fold.py"),
+            *("tests/test_log_in_memory.py", "tests/test_memory_bound.py"),
+            *("tests/test_disk_watch.py", "tests/test_old_logs.py", "tests/test_stamp_time.py"),
+            *("tests/test_engine_edge.py", "tests/test_memory_origin.py"),
+        ),
+    ),
+    "home": Room(
+        (
+            *("gateway/cli/only_one.py", "gateway/services/clock_watch.py"),
+            *("gateway/services/key_offers.py", "gateway/services/slot_ringer.py"),
+            "gateway/services/driver_supervisor.py",
+        ),
+        (
+            *("tests/cli/test_only_one.py", "tests/test_clockwatch.py", "tests/test_background.py"),
+            *("tests/test_slot_ringer.py", "tests/test_supervisor.py"),
+        ),
+    ),
+    "looks": Room(
+        ("gateway/media/looks.py", "gateway/media/sessions.py", "gateway/media/limit.py"),
+        (
+            *("tests/media/test_looks.py", "tests/media/test_look_faults.py"),
+            *("tests/media/test_calls.py", "tests/media/test_look_relay.py"),
+            "tests/media/test_look_longer.py",
         ),
     ),
     "link": Room(
@@ -61,6 +84,43 @@ ROOMS = {
         ),
     ),
     "ingest": Room(("web/staff/homelink/*", "web/staff/events/*"), ("tests/staff/homelink",)),
+    "admission": Room(
+        (
+            *("web/staff/core/admission.py", "web/staff/core/waits.py", "web/staff/core/pace.py"),
+            *("web/staff/core/together.py", "web/staff/runtime/admission_gate.py"),
+        ),
+        (
+            *("tests/staff/runtime/test_admission.py", "tests/staff/runtime/test_waits.py"),
+            *("tests/staff/runtime/test_admission_gate.py", "tests/staff/homelink/test_bounds.py"),
+            *("tests/staff/runtime/test_beside.py", "tests/staff/runtime/test_switching.py"),
+            "tests/staff/homelink/test_urgent_together.py",
+        ),
+    ),
+    "said": Room(  # what a request says, before it is believed or kept
+        (
+            *("web/staff/core/asked.py", "web/staff/core/json_said.py"),
+            *("web/staff/storage/storable.py", "web/staff/pages/odd_text.py"),
+        ),
+        (
+            *("tests/staff/test_asked.py", "tests/staff/homelink/test_odd_texts.py"),
+            "tests/staff/test_odd_input.py",
+        ),
+    ),
+    "signin": Room(
+        (
+            *("web/staff/signin/*", "web/staff/people/sign_on*.py", "web/staff/people/sso_ids.py"),
+            *("web/staff/people/group_rights.py", "web/staff/people/signing_on.py"),
+        ),
+        (
+            *("tests/staff/signin", "tests/staff/people/test_way_in.py"),
+            *("tests/staff/pages/test_sign_on.py", "tests/staff/pages/test_sign_on_groups.py"),
+            "tests/staff/pages/test_sign_on_ended.py",
+        ),
+    ),
+    "ladders": Room(("web/staff/ladders/*",), ("tests/staff/ladders",)),
+    "relay": Room(
+        ("web/staff/realtime/*",), ("tests/staff/realtime", "tests/staff/doors/test_lock_orders.py")
+    ),
     "rights": Room(
         ("web/staff/core/rights.py", "web/staff/core/assignments.py", "web/staff/people/*"),
         (

@@ -27,8 +27,10 @@ LOOK_S = 0.1
 SIGKILL_BIT = 1 << 8
 """In the masks of `/proc/<pid>/status`."""
 
+PROC = Path("/proc")
 
-def take(state: Path, *, locks: Path = Path("/proc/locks"), wait_s: float | None = None) -> None:
+
+def take(state: Path, *, proc: Path = PROC, wait_s: float | None = None) -> None:
     """Be the gateway of the home in this folder, until the process ends.  Raises `UserError` when
     another one is."""
     try:
@@ -37,8 +39,8 @@ def take(state: Path, *, locks: Path = Path("/proc/locks"), wait_s: float | None
         return  # there is no folder: the home runs in memory, and alarms go first
     until_s = time.monotonic() + (WAIT_S if wait_s is None else wait_s)
     while not _locked(folder):
-        holders = _holders(folder, locks)
-        if holders and all(_is_dead(pid) for pid in holders):
+        holders = _holders(folder, proc)
+        if holders and all(_is_dead(pid, proc) for pid in holders):
             return
         if time.monotonic() >= until_s:
             os.close(folder)
@@ -60,13 +62,13 @@ def _locked(folder: int) -> bool:
     return True
 
 
-def _holders(folder: int, locks: Path) -> list[int]:
+def _holders(folder: int, proc: Path) -> list[int]:
     """The processes that hold the lock of this folder, as far as the kernel tells us."""
     seen = os.fstat(folder)
     place = f"{os.major(seen.st_dev):02x}:{os.minor(seen.st_dev):02x}:{seen.st_ino}"
     found = []
     with suppress(OSError, ValueError):
-        for line in locks.read_text().splitlines():
+        for line in (proc / "locks").read_text().splitlines():
             # 1: FLOCK  ADVISORY  WRITE 1234 08:02:131 0 EOF
             words = line.split()
             if len(words) > 5 and words[1] == "FLOCK" and words[5] == place:
@@ -74,13 +76,13 @@ def _holders(folder: int, locks: Path) -> list[int]:
     return found
 
 
-def _is_dead(pid: int) -> bool:
+def _is_dead(pid: int, proc: Path = PROC) -> bool:
     """Whether it was killed, and only waits for the kernel.  False for one that cannot be looked
     at."""
     with suppress(OSError, ValueError, IndexError, KeyError):
         told = dict(
             line.split(":", 1)
-            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            for line in (proc / str(pid) / "status").read_text().splitlines()
             if ":" in line
         )
         if told["State"].split()[0] in ("Z", "X"):

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from gateway.clock import Clock
 from gateway.engine.event_log import EventLog
@@ -107,9 +108,9 @@ def _offsets(log: EventLog, since: datetime) -> dict[str, float]:
     """Boot to the seconds that its unsynced times are off; a boot that never was synced is not in
     it."""
     return {
-        str(obj.get("boot")): float(obj["data"]["offset_s"])
+        str(obj.get("boot")): float(offset_s)
         for obj in log.told(since, ClockSynced.KIND)
-        if isinstance(obj["data"].get("offset_s"), int | float)
+        if isinstance(offset_s := _said(obj, "offset_s"), int | float)
     }
 
 
@@ -117,7 +118,13 @@ def _steps(log: EventLog, since: datetime) -> dict[str, list[tuple[float, float]
     """Boot to when its clock was set, by the one that runs on, and by how many seconds."""
     steps: dict[str, list[tuple[float, float]]] = {}
     for obj in log.told(since, ClockStepped.KIND):
-        boot, at_s, by_s = obj.get("boot"), obj.get("mono_s"), obj["data"].get("step_s")
+        boot, at_s, by_s = obj.get("boot"), obj.get("mono_s"), _said(obj, "step_s")
         if isinstance(at_s, int | float) and isinstance(by_s, int | float):
             steps.setdefault(str(boot), []).append((float(at_s), float(by_s)))
     return steps
+
+
+def _said(obj: dict[str, Any], name: str) -> Any:
+    """A field of an event's data, which another version may have written in its own way."""
+    data = obj.get("data")
+    return data.get(name) if isinstance(data, dict) else None

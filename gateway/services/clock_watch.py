@@ -51,7 +51,7 @@ class _Timex(ctypes.Structure):
 def kernel_synced() -> bool:
     """What the kernel says; False where it cannot be asked (no libc, forbidden)."""
     try:
-        libc = ctypes.CDLL(None, use_errno=True)
+        libc = ctypes.CDLL(None)
         state = int(libc.adjtimex(ctypes.byref(_Timex(modes=0))))
     except (OSError, AttributeError):
         return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from gateway.events import (
     AlarmCancelled,
     AlarmOutcome,
@@ -21,6 +23,7 @@ from web.staff.care import actions
 from web.staff.checks import claims
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
+from web.staff.core.together import NotDone
 from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.storage import tables
 from web.staff.storage.ladder_tables import escalation
@@ -51,6 +54,24 @@ def test_an_urgent_alarm_goes_before_a_backlog(enrolled_home: EnrolledHome, staf
     assert rows(staff, tables.urgent) == []
     assert len(rows(staff, tables.alarm)) == 1
     assert rows(staff, tables.event, kind="alarm.raised")[0].received_at == received
+
+
+def test_an_alarm_that_is_not_stored_in_time_is_sent_again(
+    enrolled_home: EnrolledHome, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told that it is there: the home waits a moment, and then it is."""
+    written = enrolled_home.seal(_alarm(enrolled_home))
+
+    def too_late(*_: object) -> None:
+        raise NotDone
+
+    with monkeypatch.context() as patch:
+        patch.setattr(staff.urgent, "do", too_late)
+        answer = enrolled_home.post("urgent", written)
+    assert answer.status_code == 503
+    assert "Retry-After" in answer.headers
+    assert enrolled_home.post("urgent", written).status_code == 200
+    assert len(rows(staff, tables.urgent)) == 1
 
 
 def test_an_urgent_event_twice_is_one(enrolled_home: EnrolledHome, staff: Staff) -> None:

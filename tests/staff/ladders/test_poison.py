@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import pytest
 from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import OperationalError
 
 from gateway.events import AlarmType
 from tests.staff.ladders.hand import SETTLED_S, Hand
 from tests.staff.ladders.provider import HttpChannel
 from tests.staff.parts import add_home
-from web.staff.channels.contract import Address, Message, Outcome
-from web.staff.ladders import progress
+from web.staff.channels.contract import Address, Message, Outcome, Proof
+from web.staff.ladders import climbing, noting, progress
 from web.staff.ladders.climbing import Unclimbed
 from web.staff.ladders.dispatcher import Dispatcher
+from web.staff.ladders.noting import Known
 from web.staff.storage import tables
 from web.staff.storage.ladder_tables import escalation, ladder
 
@@ -118,3 +122,87 @@ def test_a_home_in_a_zone_that_this_machine_does_not_know_is_told_of(hand: Hand)
     hand.settle()
     assert len(hand.provider.to("ok-1")) == 1
     assert hand.ladder(alarm).ladder == "l1"
+
+
+def _away() -> OperationalError:
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return OperationalError("INSERT", {}, busy)
+
+
+ODD = ValueError("no text")
+BOTH, ONE, OTHER = (["m1", "m2"], "x"), (["m1"], "x"), (["m2"], "x")
+
+
+@pytest.mark.parametrize(
+    ("errors", "asked"),
+    [
+        ([_away()], [BOTH]),
+        ([ODD, _away()], [BOTH, ONE]),
+        ([ODD, ODD, _away()], [BOTH, ONE, (["m1"], None)]),
+        ([ODD], [BOTH, ONE, OTHER]),
+        ([ODD, ODD, None, ODD], [BOTH, ONE, (["m1"], None), OTHER, (["m2"], None)]),
+    ],
+    ids=["away", "away then", "away at last", "together only", "each"],
+)
+def test_a_database_that_is_away_is_not_asked_for_each_message(
+    hand: Hand,
+    monkeypatch: pytest.MonkeyPatch,
+    errors: list[Exception | None],
+    asked: list[object],
+) -> None:
+    """All of them wait until it is back, and nothing is noted without what the provider said; what
+    cannot be noted is tried one by one, each until it is."""
+    known = [Known(name, Proof.SENT, provider_ref="x") for name in ("m1", "m2")]
+    left, seen = list(errors), list[object]()
+
+    def note(_staff: object, known: Sequence[Known], _within: object) -> None:
+        seen.append(([one.message for one in known], known[0].provider_ref))
+        error = left.pop(0) if left else None
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(noting, "_note", note)
+    is_away = isinstance(errors[-1], OperationalError)
+    with pytest.raises(OperationalError) if is_away else nullcontext():
+        noting.note(hand.staff, known, lambda _channel: None)
+    assert seen == asked
+
+
+@pytest.mark.parametrize(
+    ("errors", "looks", "told"),
+    [
+        ([_away()], 1, OperationalError),
+        ([ODD, _away()], 2, OperationalError),
+        ([ODD, ODD], 3, Unclimbed),
+        ([ODD], 3, None),
+    ],
+    ids=["away", "away then", "one", "together only"],
+)
+def test_a_database_that_is_away_is_not_asked_for_each_ladder(
+    hand: Hand,
+    monkeypatch: pytest.MonkeyPatch,
+    errors: list[Exception],
+    looks: int,
+    told: type[Exception] | None,
+) -> None:
+    """The whole look waits until it is back; else each is climbed by itself, and those that cannot
+    be are counted."""
+    _other_home(hand)
+    hand.ring()
+    hand.ring(home="h2")
+    left, seen = list(errors), list[object]()
+
+    def look(*_: object) -> int:
+        seen.append(None)
+        if left:
+            raise left.pop(0)
+        return 1
+
+    monkeypatch.setattr(climbing, "_look", look)
+    if told is None:
+        assert climbing.look(hand.staff, ["push"]) == 2
+    else:
+        with pytest.raises(told, match="^1 ladders" if told is Unclimbed else None):
+            climbing.look(hand.staff, ["push"])
+    assert len(seen) == looks

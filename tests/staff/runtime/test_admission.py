@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -194,6 +195,23 @@ def test_streams_begin_one_at_a_time_beside_a_page() -> None:
         assert line.end() == ["second", "without a page"]
 
 
+def test_an_order_does_not_wait_long_for_who_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody stands at a door: after half a second it is worked for beside the writer, where
+    orders have a place at all."""
+    monkeypatch.setattr(admission, "PATIENCE_S", {Lane.ORDER: 0.05})
+    turns = Turns(SQLITE)
+    line = Line(turns)
+    with at_work(turns, Lane.LIVE):
+        line.join("beside one who writes", Lane.ORDER)
+        assert line.end() == ["beside one who writes"]
+        with at_work(turns, Lane.ORDER, SQLITE.at_once[Lane.ORDER]):
+            began_s = time.monotonic()
+            with pytest.raises(NoTurn), turns.turn(Lane.ORDER, within_s=0.1):
+                pass
+            assert time.monotonic() - began_s < PATIENCE_S / 2
+    assert turns.waiting() == 0
+
+
 def test_who_is_preferred_goes_before_who_came_first() -> None:
     """Also where it waits already; nobody else of the lane loses a place to another."""
     turns = Turns(SQLITE)
@@ -266,8 +284,10 @@ def used(turns: Turns, lane: Lane, cpu_s: float) -> None:
 
 
 def test_what_a_turn_uses_is_noted_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processor's time, not the clock's; what is older counts for less."""
+    """The processor's time, not the clock's; what is older counts for less.  Where neither used any
+    history is not behind, and stands for pages as it should."""
     turns = Turns(POSTGRES)
+    assert not turns.is_behind()
     with turns.turn(Lane.PAGE):
         until_s = time.thread_time() + 0.05
         while time.thread_time() < until_s:
@@ -275,9 +295,16 @@ def test_what_a_turn_uses_is_noted_and_forgotten(monkeypatch: pytest.MonkeyPatch
         time.sleep(0.2)
     assert 0.03 <= turns._used.of(Lane.PAGE) <= 0.15
     assert turns.is_behind() and turns._used.of(Lane.HISTORY) == 0
-    later_s = time.monotonic() + LATELY_S
-    monkeypatch.setattr("web.staff.core.admission.time.monotonic", lambda: later_s)
-    assert turns._used.of(Lane.PAGE) <= 0.15 / 2.7
+    now_s = [1000.0]
+    monkeypatch.setattr("web.staff.core.admission.time.monotonic", lambda: now_s[0])
+    lately = admission.Used()
+    lately.note(Lane.PAGE, 3.0)
+    now_s[0] += LATELY_S
+    for _ in range(3):  # however often it is asked for
+        assert lately.of(Lane.PAGE) == pytest.approx(3.0 / math.e)
+    lately.note(Lane.PAGE, 3.0)
+    assert lately.of(Lane.PAGE) == pytest.approx(3.0 / math.e + 3.0)
+    assert lately.of(Lane.HISTORY) == 0.0
 
 
 def test_history_has_as_much_of_the_server_as_pages(monkeypatch: pytest.MonkeyPatch) -> None:

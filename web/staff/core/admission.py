@@ -281,7 +281,6 @@ class Turns:
                 waiting.remove(waiter)
                 waiter.since_s -= ahead_s
                 insort(waiting, waiter, key=attrgetter("since_s"))
-            self._call()
 
     def _take(self, me: _Waiter, within_s: float) -> None:
         lane = me.lane
@@ -331,9 +330,8 @@ class Turns:
         waiter.called.set()
 
     def _may_begin(self, waiter: _Waiter, now_s: float) -> bool:
+        """Whether who waits may begin beside those who are at work, where its lane has a place."""
         lane, at_work = waiter.lane, self._at_work
-        if self._is_full(lane):
-            return False
         if lane in WRITERS and sum(at_work[one] for one in WRITERS) >= self.limits.writers:
             return False
         if lane in (Lane.ALARM, Lane.ORDER) or now_s - waiter.came_s >= YIELDS_S:

@@ -1,0 +1,103 @@
+"""The time that events are stamped with while the clock may still be set, and what that time was.
+
+Not for: what the rules make of it (`tests/test_engine.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import ManualClock
+from gateway.engine.stamp_time import JUMP_S, StampTime, corrected
+from gateway.envelope import Draft
+from gateway.events import MatPressed, MatReleased
+from tests.conftest import START
+from tests.test_engine import Home, running
+
+
+class Stamps:
+    """A machine that has run for an hour, and what is stamped on it, in seconds from `START`."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(START, mono_s=3600.0)
+        self.time = StampTime(self.clock)
+        assert self.stamp() == 0.0
+
+    def stamp(self, *, is_sure: bool = False) -> float:
+        return (self.time.now(is_sure=is_sure) - START).total_seconds()
+
+
+def test_a_clock_that_may_be_wrong_runs_on() -> None:
+    """Nothing is set by time passing, however long nobody calls it right."""
+    stamps = Stamps()
+    for passed_s in (30.0, 3600.0, 86_400.0):
+        before_s = stamps.stamp()
+        stamps.clock.advance(passed_s)
+        assert stamps.stamp() == before_s + passed_s
+
+
+@pytest.mark.parametrize("jump_s", [7200.0, -7200.0])
+def test_a_clock_that_was_set_goes_on_by_its_old_time_for_a_minute(jump_s: float) -> None:
+    """Whether forward or back; a second jump in that minute makes it no longer, and one that comes
+    later has a minute of its own."""
+    stamps = Stamps()
+    stamps.clock.step(jump_s)
+    assert stamps.stamp() == 0.0
+    stamps.clock.advance(JUMP_S - 1)
+    stamps.clock.step(jump_s)
+    assert stamps.stamp() == JUMP_S - 1
+    stamps.clock.advance(1)
+    assert stamps.stamp() == JUMP_S + 2 * jump_s
+    stamps.clock.step(jump_s)
+    assert stamps.stamp() == JUMP_S + 2 * jump_s
+    stamps.clock.advance(JUMP_S - 1)
+    assert stamps.stamp() == 2 * JUMP_S - 1 + 2 * jump_s
+    stamps.clock.advance(1)
+    assert stamps.stamp() == 2 * JUMP_S + 3 * jump_s
+
+
+def test_what_is_called_right_counts_at_once() -> None:
+    """And the old time is forgotten."""
+    stamps = Stamps()
+    stamps.clock.step(7200)
+    assert stamps.stamp() == 0.0
+    assert stamps.stamp(is_sure=True) == 7200.0
+    assert stamps.stamp() == 7200.0
+
+
+def test_a_clock_that_is_moved_a_little_is_taken_as_it_is() -> None:
+    """Less than what the log would be folded again for; stamps are whole milliseconds."""
+    stamps = Stamps()
+    stamps.clock.step(0.9)
+    assert stamps.stamp() == 0.9
+    stamps.clock.step(-0.9)
+    assert stamps.stamp() == 0.0
+    stamps.clock.at += timedelta(microseconds=1999)
+    assert stamps.stamp() == 0.001
+
+
+async def test_what_came_by_the_wrong_time_is_corrected_and_nothing_else(tmp_path: Path) -> None:
+    """Neither what the same boot said once it knew the time, nor what another boot said that never
+    was told it."""
+    hour = timedelta(hours=1)
+    for boot, behind in (("never told", 0), ("told", 2)):
+        home = Home(tmp_path, rules=[], clock=ManualClock(START - behind * hour))
+        home.engine._boot = boot
+        home.engine.rebuild("unsynced")
+        async with running(home):
+            await home.engine.write(Draft(MatReleased(), device="bed"))
+            if behind:
+                home.clock.step((behind * hour).total_seconds())
+                await home.engine.clock_synced((behind * hour).total_seconds())
+                home.clock.advance(60)
+                await home.engine.write(Draft(MatPressed(), device="bed"))
+    log = Home(tmp_path).logs[0]
+    found = [(event.data.KIND, event.at, got) for event, got in corrected(log, START - 24 * hour)]
+    log.close()
+    minute = timedelta(minutes=1)
+    times = [("mat.released", START), ("mat.released", START), ("clock.synced", START)]
+    times.append(("mat.pressed", START + minute))
+    assert found == [(kind, at, at) for kind, at in times]
