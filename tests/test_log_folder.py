@@ -51,12 +51,12 @@ def test_origins_are_never_given_out_twice() -> None:
 def test_a_damaged_log_is_kept_beside_the_new_one(logs: LogFolder) -> None:
     """The damaged file keeps its bytes under a new name that nothing else has, and the next start
     uses the new log."""
-    earlier = logs.path / "aside-home-h1.sqlite"
-    earlier.write_bytes(b"of an earlier time")
     log, recovered = logs.open()
     assert recovered is None
     append(log, sealed_chain(10))
     logs.close(log)
+    earlier = logs.path / "aside-home-h1.sqlite"
+    earlier.write_bytes(b"of an earlier time")
     damaged = b"\0" * 4096 + (logs.path / FILE).read_bytes()[4096:]
     (logs.path / FILE).write_bytes(damaged)
 

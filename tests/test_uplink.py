@@ -17,8 +17,8 @@ from gateway.errors import LogUnwritable
 from gateway.link.https import Link
 from gateway.link.uplink import Problem, Uplink, UplinkCallbacks, UrgentEvent
 from gateway.link.urgent_lane import _Urgent
-from gateway.wire import BATCH_MAX, HEARTBEAT_S
-from tests.wireserver import Request, WireServer, decided
+from gateway.wire import BATCH_MAX
+from tests.wireserver import Request, WireServer
 
 KEY = Ed25519PrivateKey.generate()
 PATIENCE_S = 60.0
@@ -441,143 +441,6 @@ def test_a_captive_portal_is_not_taken_for_the_server(
     assert box.marks == []
     server.faults.clear()
     assert server.wait(lambda: len(server.events) == 1)
-
-
-def test_what_the_server_decided_is_kept_in_order(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
-) -> None:
-    """The stream begins after what is on disk; twins are dropped; the next batch tells how far."""
-    box.kept(4)
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    server.tell(decided(4) + decided(5) + decided(6)[:20])
-    server.tell(decided(6)[20:])
-    assert home.wait(lambda: box.down_have() == 6)
-    assert [seq for seqs in home.all("decided") for seq in seqs] == [5, 6]
-    assert server.last_ids == ["4"]
-    box.add(1)
-    uplink.wake()
-    assert server.wait(lambda: server.down_have[-1:] == [6])
-
-
-def test_a_hole_in_the_stream_is_asked_for_again(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
-) -> None:
-    """Number 3 after 1 is not kept: the stream is opened again after the last that is."""
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    server.tell(decided(1))
-    assert home.wait(lambda: box.down_have() == 1)
-    server.tell(decided(3))
-    assert server.wait(lambda: server.last_ids == ["0", "1"])
-    server.drop_streams()
-    assert home.all("decided") == [[1]]
-
-
-def test_a_new_log_takes_up_the_stream_where_the_home_had_come(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
-) -> None:
-    """With nothing on disk the stream may begin in the middle (`gateway.wire`); from there on no
-    number is left out."""
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    server.tell(decided(41) + decided(42))
-    assert home.wait(lambda: box.down_have() == 42)
-    server.tell(decided(44))
-    assert server.wait(lambda: server.last_ids == ["0", "42"])
-    assert [seq for seqs in home.all("decided") for seq in seqs] == [41, 42]
-
-
-def test_what_could_not_be_kept_comes_again(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
-) -> None:
-    """A full disk refuses; the stream is opened again after what is on disk, and it is told."""
-    home.refuse_down = 1
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    server.tell(decided(1))
-    assert home.wait(lambda: any(p and p.code == "down_refused" for p in home.all("problem")))
-    assert server.wait(lambda: len(server.last_ids) == 2)
-    server.tell(decided(1))
-    assert home.wait(lambda: box.down_have() == 1)
-    assert server.last_ids == ["0", "0"]
-    assert home.wait(lambda: home.all("problem")[-1] is None)
-
-
-def test_an_order_comes_after_what_was_decided_before_it(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
-) -> None:
-    """A revocation that precedes an order in the stream is kept before the order is shown; an
-    order that cannot be read is dropped and the next one works."""
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    server.tell(
-        decided(1)
-        + b"event: turn\ndata: not json\n\n"
-        + b'event: turn\ndata: {"grant":"jws"}\n\n'
-        + decided(2)
-    )
-    assert home.wait(lambda: box.down_have() == 2)
-    order = [item for item in home.told if item[0] in ("turn", "decided")]
-    assert order == [("decided", [1]), ("turn", "jws"), ("decided", [2])]
-
-
-@pytest.mark.parametrize(
-    ("what", "said"),
-    [
-        ("turn", {"grant": "jws", "only": "at night"}),
-        ("turn", {"grant": {"signed": "jws"}}),
-        ("call", {"what": "begin", "call": "c1", "permit": "jws", "muted": True}),
-        ("call", {"what": "whisper", "call": "c1"}),
-        ("look", {"what": "begin", "look": "l1", "permit": "jws", "eyes": 2}),
-    ],
-)
-def test_an_order_that_says_more_is_told_and_the_stream_goes_on(
-    server: WireServer,
-    box: MemoryOutbox,
-    uplink: Uplink,
-    home: Home,
-    what: str,
-    said: dict[str, Any],
-) -> None:
-    """It may be restricted by that: nobody obeys it.  What comes before and after it counts, and so
-    does a message that is not known at all."""
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    order = f"event: {what}\ndata: {json.dumps(said)}\n\n".encode()
-    new = b'event: whistle\nid: tune\ndata: {"loud":true}\n\n'
-    server.tell(decided(1) + new + order + decided(2) + b'event: turn\ndata: {"grant":"g"}\n\n')
-    assert home.wait(lambda: home.all("turn") == ["g"])
-    told = [item for item in home.told if item[0] in ("turn", "decided", "unread")]
-    assert told == [("decided", [1]), ("unread", (what, said)), ("decided", [2]), ("turn", "g")]
-
-
-def test_a_dropped_stream_is_opened_again(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
-) -> None:
-    """The stream ends (a proxy, a restart): it is back, after the last number on disk."""
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    server.tell(decided(1))
-    assert home.wait(lambda: box.down_have() == 1)
-    server.drop_streams()
-    assert server.wait(lambda: server.last_ids == ["0", "1"])
-
-
-def test_a_broken_stream_is_a_link_that_is_down_at_once(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
-) -> None:
-    """The server goes away while nothing is to be sent: the stream notices, and it is told long
-    before the next sign of life is due."""
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    assert home.wait(lambda: home.all("link") == [True])
-    began = time.monotonic()
-    server.stop()
-    assert home.wait(lambda: home.all("link") == [True, False])
-    assert time.monotonic() - began < HEARTBEAT_S
-    server.start()
-    assert home.wait(lambda: home.all("link") == [True, False, True])
 
 
 def test_no_alarm_is_dropped_from_a_full_urgent_lane(
