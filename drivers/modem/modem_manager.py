@@ -1,8 +1,9 @@
 """Text messages over ModemManager, by D-Bus: sent with a delivery report, and received.
 
 How the modem is, is asked each time, for a modem is unplugged, loses its network or is locked
-without a word to anybody.  What comes in is read, told and deleted: a SIM holds some tens of
-messages, and a full one takes no reply.  The SIM is the gateway's alone.
+without a word to anybody.  What comes in is read, deleted and told: a SIM holds some tens of
+messages, and a full one takes no reply.  One that cannot be deleted is not told: read once more, an
+answer of yesterday would be one to the alarm of today.  The SIM is the gateway's alone.
 
 Interfaces, states and reasons are those of ModemManager's D-Bus reference (1.6 and newer; Debian
 12 has 1.20).  Not for: data connections, or who is told what (`gateway.second_path`).
@@ -201,7 +202,7 @@ class ModemManager:
         task.add_done_callback(self._reading.discard)
 
     async def _read(self, sms: str, modem: str | None) -> None:
-        """Read one message, tell it, and delete it."""
+        """Read one message, delete it, and tell it once it is gone."""
         try:
             told = await self._properties(sms)
             if _value(told, "State", 0) != RECEIVED:
