@@ -520,36 +520,6 @@ def test_an_order_comes_after_what_was_decided_before_it(
     assert order == [("decided", [1]), ("turn", "jws"), ("decided", [2])]
 
 
-@pytest.mark.parametrize(
-    ("what", "said"),
-    [
-        ("turn", {"grant": "jws", "only": "at night"}),
-        ("turn", {"grant": {"signed": "jws"}}),
-        ("call", {"what": "begin", "call": "c1", "permit": "jws", "muted": True}),
-        ("call", {"what": "whisper", "call": "c1"}),
-        ("look", {"what": "begin", "look": "l1", "permit": "jws", "eyes": 2}),
-    ],
-)
-def test_an_order_that_says_more_is_told_and_the_stream_goes_on(
-    server: WireServer,
-    box: MemoryOutbox,
-    uplink: Uplink,
-    home: Home,
-    what: str,
-    said: dict[str, Any],
-) -> None:
-    """It may be restricted by that: nobody obeys it.  What comes before and after it counts, and so
-    does a message that is not known at all."""
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    order = f"event: {what}\ndata: {json.dumps(said)}\n\n".encode()
-    new = b'event: whistle\nid: tune\ndata: {"loud":true}\n\n'
-    server.tell(decided(1) + new + order + decided(2) + b'event: turn\ndata: {"grant":"g"}\n\n')
-    assert home.wait(lambda: home.all("turn") == ["g"])
-    told = [item for item in home.told if item[0] in ("turn", "decided", "unread")]
-    assert told == [("decided", [1]), ("unread", (what, said)), ("decided", [2]), ("turn", "g")]
-
-
 def test_a_dropped_stream_is_opened_again(
     server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
 ) -> None:
