@@ -5,15 +5,14 @@ Not for: what goes up (`tests/test_uplink.py`).
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from gateway.link.https import Link
 from gateway.link.uplink import Uplink
+from gateway.wire import HEARTBEAT_S
 from tests.test_uplink import KEY, Home, MemoryOutbox
 from tests.wireserver import WireServer, decided
 
@@ -132,26 +131,6 @@ def test_an_order_comes_after_what_was_decided_before_it(
         ("look", {"what": "begin", "look": "l1", "permit": "jws", "eyes": 2}),
     ],
 )
-def test_an_order_that_says_more_is_told_and_the_stream_goes_on(
-    server: WireServer,
-    box: MemoryOutbox,
-    uplink: Uplink,
-    home: Home,
-    what: str,
-    said: dict[str, Any],
-) -> None:
-    """It may be restricted by that: nobody obeys it.  What comes before and after it counts, and so
-    does a message that is not known at all."""
-    uplink.start()
-    assert server.wait(lambda: server.listening() == 1)
-    order = f"event: {what}\ndata: {json.dumps(said)}\n\n".encode()
-    new = b'event: whistle\nid: tune\ndata: {"loud":true}\n\n'
-    server.tell(decided(1) + new + order + decided(2) + b'event: turn\ndata: {"grant":"g"}\n\n')
-    assert home.wait(lambda: home.all("turn") == ["g"])
-    told = [item for item in home.told if item[0] in ("turn", "decided", "unread")]
-    assert told == [("decided", [1]), ("unread", (what, said)), ("decided", [2]), ("turn", "g")]
-
-
 def test_a_dropped_stream_is_opened_again(
     server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
 ) -> None:

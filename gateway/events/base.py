@@ -55,6 +55,11 @@ class Coded(StrEnum):
         return cls("unknown")
 
     @classmethod
+    def read(cls, word: str | None) -> Self:
+        """The member of a word that a program of any version kept."""
+        return cls(word) if word in set(cls) else cls.unread()
+
+    @classmethod
     def offered(cls) -> tuple[Self, ...]:
         """The members that somebody may choose: all but `UNKNOWN`."""
         return tuple(member for member in cls if member.name != "UNKNOWN")

@@ -30,6 +30,7 @@ from web.staff.configs.ssh_hours import Hour, SshState
 from web.staff.core.context import Staff
 from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.storage import tables
+from web.staff.storage.tables import ssh_hour
 
 PAGE = "/hem/h1/ssh"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
@@ -248,3 +249,17 @@ def test_a_home_does_not_ask_for_itself(home: EnrolledHome, staff: Staff) -> Non
     written = home.seal(SshWanted(key=KEY, why=SshWhy.FAULT))
     home.post("events", written)
     assert state(staff).hour is Hour.NONE
+
+
+def test_words_of_a_newer_server_leave_the_page(
+    administrator: FlaskClient, staff: Staff, home: EnrolledHome
+) -> None:
+    """Another worker, or a version before this one went back, kept reasons that are not known here:
+    the page is shown."""
+    post(administrator, PAGE, **FORM)
+    opened(staff, home)
+    for word in ("closed", "refused"):
+        with staff.write() as tx:
+            values = {"state": word, "state_why": "eclipse", "why": "audit"}
+            tx.conn.execute(ssh_hour.update().values(**values))
+        assert f'data-hour="{word}"' in text_of(administrator, PAGE)

@@ -37,7 +37,7 @@ def tell(staff: Staff, tx: Tx, home: str, told: Iterable[Event]) -> None:
             continue
         raised = AlarmRaised(
             type=alarm_type(row.type or AlarmType.NOT_UNDERSTOOD),
-            severity=Severity(row.severity) if row.severity in set(Severity) else Severity.CARE,
+            severity=Severity.read(row.severity),
             since=event.at,
         )
         append.write(staff, tx, home, Draft(raised, device=row.device))

@@ -141,7 +141,7 @@ def history(conn: Connection, home: str, count: int) -> list[SetConfig]:
     for row in conn.execute(query.order_by(c.number.desc()).limit(count)):
         config = read(row.text)
         if config is not None:
-            why = ConfigWhy(row.why)
+            why = ConfigWhy.read(row.why)
             found.append(SetConfig(row.number, config, row.set_at, row.set_by, why, row.undoes))
     return found
 
