@@ -152,10 +152,11 @@ def test_a_device_cookie_ends(
     """Half a year after the account's last sign-in there its browser is a stranger."""
     make_user("p7", ["caregiver"], homes=["h1"])
     phone = from_address(staff_app, 900)
+    today = devices._today()
+    monkeypatch.setattr(devices, "_today", lambda: today)  # it is midnight once a day
     assert gets_in(phone, "p7")
     sign_out(phone)
     guess(staff_app, "p7")
-    today = devices._today()
     monkeypatch.setattr(devices, "_today", lambda: today + devices.KEPT_DAYS + 1)
     assert not gets_in(phone, "p7")
     monkeypatch.setattr(devices, "_today", lambda: today + devices.KEPT_DAYS)
