@@ -68,6 +68,7 @@ def test_a_word_of_more_groups_beside_a_list_is_one_about_the_list() -> None:
         ({"name": "N" * (TEXT_MAX + 1), "email": "e" * (TEXT_MAX + 1)}, None, None),
         ({"name": "Ny\nProv", "email": "a\x00"}, None, None),
         ({"email": "", "preferred_username": "ny"}, None, "ny"),
+        ({"email": " ", "preferred_username": " "}, None, None),
         ({"email": "ny@x", "preferred_username": "else"}, None, "ny@x"),
         ({"name": True, "email": ["ny@x"]}, None, None),
     ],
