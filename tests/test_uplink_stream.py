@@ -121,16 +121,6 @@ def test_an_order_comes_after_what_was_decided_before_it(
     assert order == [("decided", [1]), ("turn", "jws"), ("decided", [2])]
 
 
-@pytest.mark.parametrize(
-    ("what", "said"),
-    [
-        ("turn", {"grant": "jws", "only": "at night"}),
-        ("turn", {"grant": {"signed": "jws"}}),
-        ("call", {"what": "begin", "call": "c1", "permit": "jws", "muted": True}),
-        ("call", {"what": "whisper", "call": "c1"}),
-        ("look", {"what": "begin", "look": "l1", "permit": "jws", "eyes": 2}),
-    ],
-)
 def test_a_dropped_stream_is_opened_again(
     server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
 ) -> None:
