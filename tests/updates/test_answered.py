@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ReleaseRefused
-from gateway.updates import archive, install
+from gateway.updates import archive, install, target
 from gateway.updates.exchange import Inbox, Request
 from gateway.updates.slots import PACKAGE, TRIAL_S, Slots
 from tests.updates.test_install import ASKED, Machine
@@ -112,7 +112,7 @@ def test_a_request_that_cannot_be_taken_away_is_no_success(
 ) -> None:
     """systemd begins the unit again for as long as it lies there: after a pause, for what begins at
     once again it gives up.  Once it can be taken away, all is well."""
-    monkeypatch.setattr(install.target, "here", lambda: machine.slots.folder("a"))
+    monkeypatch.setattr(target, "here", lambda: machine.slots.folder("a"))
     state = [str(machine.inbox.folder.parent)]
     machine.inbox.request_file.unlink()
     machine.inbox.request_file.mkdir()
