@@ -109,6 +109,26 @@ def test_another_event_under_the_same_number_keeps_both(
     assert sorted(rows(staff, tables.alarm), key=lambda row: row.id) == after
 
 
+def test_a_lost_alarm_that_comes_late_is_an_alarm_of_its_own(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """Its number is another alarm's by now, which is over: that one stays so, and this one is
+    open."""
+    before = (enrolled_home.seq, enrolled_home.previous)
+    lost = enrolled_home.seal(_alarm(enrolled_home))
+    enrolled_home.seq, enrolled_home.previous = before
+    enrolled_home.clock.advance(60)
+    enrolled_home.send(_alarm(enrolled_home))
+    actions.acknowledge(staff, WATCHER, "home:h1/1")
+    actions.resolve(staff, WATCHER, "home:h1/1", AlarmOutcome.NO_NEED)
+    (over,) = rows(staff, tables.alarm)
+    assert enrolled_home.post("urgent", lost).status_code == 200
+    first, second = sorted(rows(staff, tables.alarm), key=lambda row: row.id)
+    assert first == over
+    assert second.id.startswith("home:h1/1~")
+    assert second.closed_at is None
+
+
 def test_an_alarm_that_gets_a_lost_ones_number_is_open(
     enrolled_home: EnrolledHome, staff: Staff
 ) -> None:
