@@ -479,7 +479,7 @@ async def test_what_begins_in_between_ends_the_adding_too(
     bed = dumps({"devices": {"bed": {"driver": "mat_gpio", "pin": MAT}}, "rules": {}})
     pins = VirtualPins()
     pins.mat(MAT)
-    async with running(tmp_path, pins) as who, asyncio.timeout(20):
+    async with running(tmp_path, pins) as who, asyncio.timeout(60):
         with monkeypatch.context() as patch:
             patch.setattr(who.home.engine, "fold_again", never)
             with pytest.raises(ConfigError):
@@ -497,10 +497,10 @@ async def test_a_card_that_hangs_holds_up_nothing_when_the_home_is_accepted(
 
     def hangs(*_: object) -> None:
         begun.set()
-        goes_on.wait(20)
+        goes_on.wait(60)
 
     monkeypatch.setattr(install_parts, "forget_used", hangs)
-    async with running(tmp_path, VirtualPins()) as who, asyncio.timeout(10):
+    async with running(tmp_path, VirtualPins()) as who, asyncio.timeout(60):
         try:
             await who.home.engine.write(Draft(InstallAccepted(begun="staff:h9/1", steps=())))
             assert await asyncio.to_thread(begun.wait, 5) and not goes_on.is_set()

@@ -56,7 +56,7 @@ async def test_a_way_that_does_not_begin_keeps_no_alarm_from_being_told(
     parts._senders = cast("dict[PathChannel, SmsSender]", ways)  # type: ignore[assignment]
     parts.teller, parts.chain_test = cast(Teller, begun), cast(ChainTest, begun)
     task = asyncio.create_task(parts.run(TestWhy.STARTED))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await begun.told.wait()
         await begun.tests.wait()
         task.cancel()
