@@ -76,20 +76,25 @@ def test_others_stand_back_while_an_order_waits(lane: Lane) -> None:
     assert line.end() == ["order", "other"]
 
 
-def test_history_that_waits_has_its_part_as_well() -> None:
+def test_history_that_could_begin_has_its_part_as_well() -> None:
     """While it has had less of the processor than pages, one page is worked for at a time, also
-    where history only waits to begin."""
+    where history only waits to begin; but not while it stands back behind alarms, which a page
+    beside another takes nothing from."""
     turns = Turns(POSTGRES)
     used(turns, Lane.PAGE, 5.0)
     line = Line(turns)
-    with at_work(turns, Lane.ALARM):
+    with at_work(turns, Lane.ORDER, POSTGRES.at_once[Lane.ORDER]):
+        line.join("order", Lane.ORDER)
         line.join("history", Lane.HISTORY)
         line.join("first page", Lane.PAGE)
         assert line.order == ["first page"]
         with at_work(turns, Lane.PAGE):
-            line.join("second page", Lane.PAGE)
+            line.join("second page", Lane.PAGE, 9.0)
             assert line.order == ["first page"]
-    assert set(line.end()) == {"first page", "second page", "history"}
+            with at_work(turns, Lane.ALARM):
+                line.join("third page", Lane.PAGE, 5.0)
+                assert line.order == ["first page", "second page", "third page"]
+    assert set(line.end()[3:]) == {"history", "order"}
 
 
 @pytest.mark.parametrize("lane", Lane)

@@ -337,7 +337,8 @@ class Turns:
         if lane in (Lane.ALARM, Lane.ORDER) or now_s - waiter.came_s >= YIELDS_S:
             return True
         if lane is Lane.PAGE:
-            history = at_work[Lane.HISTORY] or self._waiting[Lane.HISTORY]
+            could_begin = self._waiting[Lane.HISTORY] and not at_work[Lane.ALARM]
+            history = at_work[Lane.HISTORY] or could_begin
             return not (at_work[lane] >= PAGES_BESIDE and history and self._is_behind())
         if self._waiting[Lane.ORDER] or at_work[Lane.ALARM] > ALARMS_FEW:
             return False
