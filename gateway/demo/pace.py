@@ -40,7 +40,7 @@ GO_THERE = "somebody must go there"
 """Held from a check that could not be answered until a visit begins, or somebody tells that none is
 needed."""
 
-NEEDED = "real time: somebody is needed"
+NEEDED = "real time: somebody is needed, Nu says where (n + Enter: the night goes on)"
 
 FASTEST = 120.0
 """Domain seconds a real one, at most.  A foot is on the mat for `resident.STEADY_S` real seconds:
