@@ -16,7 +16,7 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Generator, Iterable
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -239,6 +239,29 @@ def _how_soon(item: pytest.Item) -> tuple[int, bool, bool]:
 
 def _marked(item: pytest.Item, *names: str) -> bool:
     return any(item.get_closest_marker(name) for name in names)
+
+
+# --- what a worker tells --------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, object, object]:
+    """Half a character in a log or a failure ends no worker: what is between it and who started the
+    run takes none."""
+    return _storable((yield))
+
+
+def _storable(said: object) -> object:
+    match said:
+        case str():
+            return said.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {key: _storable(value) for key, value in said.items()}
+        case list():
+            return [_storable(one) for one in said]
+        case tuple():
+            return tuple(_storable(one) for one in said)
+    return said
 
 
 # --- every statement was sent to PostgreSQL -------------------------------------------------------

@@ -147,6 +147,21 @@ def test_it(request, number):
 """
 
 
+HALF = """\
+import logging
+
+def test_a_log():
+    logging.warning("half: \\udc80")
+
+def test_a_failure():
+    logging.warning("half: \\udc80")
+    assert "\\udc80" == ""
+
+def test_after_it():
+    pass
+"""
+
+
 WITHOUT_THE_REST = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}
 """What else is installed for pytest takes three quarters of such a run, and has no part in it."""
 
@@ -221,6 +236,18 @@ def test_what_is_sent_to_a_worker_that_has_just_died_is_done_by_another(tmp_path
     ran = a_run(tmp_path, 3, failed=1)
     assert set(ran.values()) == {1}
     assert len(ran) in (18, 19), "one failed, begun or not"
+
+
+@pytest.mark.slow
+def test_half_a_character_in_a_log_or_a_failure_ends_no_worker(tmp_path: Path) -> None:
+    """The test that says it has failed, and the others are run."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_half.py").write_text(HALF)
+    said = run(tmp_path, "-n1", "tests")
+    assert "1 failed, 2 passed" in said.stdout, said.stdout + said.stderr
+    assert "half: \\udc80" in said.stdout
 
 
 # --- every statement was sent to PostgreSQL -------------------------------------------------------

@@ -69,6 +69,7 @@ class Hearing:
         self._free = tuple(free)
         self._things: dict[str, _Thing] = {}
         self._pins: dict[int, _Pin] = {}
+        self._let_go: dict[int, _Pin] = {}
         self._began_s = time.monotonic()
         self._stop: Callable[[], None] = lambda: None
         self._looking: asyncio.Task[None] | None = None
@@ -86,12 +87,15 @@ class Hearing:
         if self._looking is not None:
             self._looking.cancel()
         self.let_go()
+        self._let_go.clear()
         self._things.clear()
 
     def let_go(self) -> None:
-        """Give every pin back: a driver may want one."""
+        """Give every pin back: a driver may want one.  They are told of as they were, until free
+        ones are taken again: somebody is about to tap on one."""
         for pin in self._pins.values():
             pin.device.close()
+        self._let_go |= self._pins
         self._pins.clear()
 
     def take(self, free: Sequence[int]) -> None:
@@ -101,6 +105,7 @@ class Hearing:
         for number in free:
             if number not in self._pins:
                 self._take(number)
+        self._let_go.clear()
 
     def things(self) -> tuple[HeardThing, ...]:
         """The devices nearby: what moves first, then the nearest."""
@@ -126,7 +131,7 @@ class Hearing:
             HeardPin(
                 pin=number, closed=one.closed, moves=one.moves, moved_s=_ago(one.moved_s, now_s)
             )
-            for number, one in sorted(self._pins.items())
+            for number, one in sorted((self._let_go | self._pins).items())
         )
 
     def problem(self) -> str:
@@ -156,7 +161,9 @@ class Hearing:
     def _take(self, number: int) -> None:
         device = None if self._open is None else self._open(number)
         if device is not None:
-            self._pins[number] = _Pin(device, bool(device.is_active))
+            before = self._let_go.get(number)
+            moves, moved_s = (0, None) if before is None else (before.moves, before.moved_s)
+            self._pins[number] = _Pin(device, bool(device.is_active), moves, moved_s)
 
     async def _look(self) -> None:
         while True:

@@ -31,6 +31,7 @@ from gateway.events import (
     DoorClosed,
     DoorOpened,
     Finding,
+    GatewayFellBack,
     GatewaySecondPathFailed,
     GatewaySecondPathReady,
     GatewayStarted,
@@ -64,6 +65,8 @@ from gateway.events import (
     ShutterStuck,
     ShutterWanted,
     ShutterWell,
+    StandIn,
+    StartFile,
     Tap,
     TemperatureMeasured,
     VisitTapped,
@@ -468,6 +471,13 @@ TALES = [
         (60, ShutterWell(), "eye"),
     ),
     _told((1, LogLeftDisk(why="full", continues="home:h1"), None)),
+    _told(
+        (
+            1,
+            GatewayFellBack(what=StartFile.HOME_FILE, stand_in=StandIn.COPY, said="it is empty"),
+            None,
+        )
+    ),
     _told(
         (1, GatewaySecondPathFailed(why="no_modem"), None),
         (1, CheckPlanned(check="n@9", slot=BEGIN, report_by=BEGIN + timedelta(days=90)), None),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,16 +69,18 @@ class Cost:
 
 @contextmanager
 def counted(app: Flask) -> Iterator[Cost]:
-    """Count what is sent to the database meanwhile."""
-    cost, engine = Cost(), parts_of(app).db.engine
+    """Count what this thread sends to the database meanwhile."""
+    cost, engine, me = Cost(), parts_of(app).db.engine, threading.get_ident()
 
     def sent(_c: Any, _cursor: Any, statement: str, given: Any, _ctx: Any, many: bool) -> None:
+        if threading.get_ident() != me:
+            return
         cost.statements.append(" ".join(statement.split()))
         longest = max(map(len, given), default=0) if many else len(given or ())
         cost.parameters = max(cost.parameters, longest)
 
     def committed(_conn: Any) -> None:
-        cost.commits += 1
+        cost.commits += threading.get_ident() == me
 
     event.listen(engine, "before_cursor_execute", sent)
     event.listen(engine, "commit", committed)
