@@ -147,7 +147,8 @@ async def test_a_pin_that_moves_is_told_of_and_given_back() -> None:
 
 async def test_what_moved_is_told_of_while_a_driver_may_have_its_pin() -> None:
     """Something was added: for some seconds no pin is looked at, and what else moved does not go
-    from under the thumb.  Then the free ones go on, without the one that has a driver."""
+    from under the thumb.  Then the free ones go on, without the one that has a driver; what moved
+    meanwhile and stays so has moved."""
     pins = VirtualPins()
     mat, button = pins.mat(17), pins.contact(27)
     async with heard(pins, (17, 27)) as (_air, hearing):
@@ -157,8 +158,9 @@ async def test_what_moved_is_told_of_while_a_driver_may_have_its_pin() -> None:
         hearing.let_go()
         driver = DigitalInputDevice(17, pin_factory=pins.factory)
         assert [(one.pin, one.moves) for one in hearing.pins()] == [(17, 1), (27, 1)]
+        button.open()
         hearing.take((27,))
-        assert [(one.pin, one.moves) for one in hearing.pins()] == [(27, 1)]
+        assert [(one.pin, one.moves) for one in hearing.pins()] == [(27, 2)]
         assert hearing.pins()[0].moved_s is not None
         driver.close()
     assert hearing.pins() == ()

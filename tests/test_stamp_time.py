@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import ManualClock
-from gateway.engine.stamp_time import JUMP_S, StampTime, corrected
+from gateway.engine.stamp_time import JUMP_S, STEP_OVER_S, STEP_S, StampTime, corrected
 from gateway.envelope import Draft
 from gateway.events import MatPressed, MatReleased
 from tests.conftest import START
@@ -64,8 +64,23 @@ def test_what_is_called_right_counts_at_once() -> None:
     stamps = Stamps()
     stamps.clock.step(7200)
     assert stamps.stamp() == 0.0
+    stamps.time.take()
     assert stamps.stamp(is_sure=True) == 7200.0
     assert stamps.stamp() == 7200.0
+
+
+def test_a_right_clock_that_is_set_goes_on_by_its_old_time_until_that_is_told() -> None:
+    """For some seconds at the most: it is looked for each second.  What moves no deadline that
+    matters is taken as it is."""
+    stamps = Stamps()
+    stamps.clock.step(STEP_OVER_S)
+    assert stamps.stamp(is_sure=True) == STEP_OVER_S
+    stamps.clock.step(-7200)
+    assert stamps.stamp(is_sure=True) == STEP_OVER_S
+    stamps.clock.advance(STEP_S - 1)
+    assert stamps.stamp(is_sure=True) == STEP_OVER_S + STEP_S - 1
+    stamps.clock.advance(1)
+    assert stamps.stamp(is_sure=True) == STEP_OVER_S + STEP_S - 7200
 
 
 def test_a_clock_that_is_moved_a_little_is_taken_as_it_is() -> None:

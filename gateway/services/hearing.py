@@ -162,8 +162,12 @@ class Hearing:
         device = None if self._open is None else self._open(number)
         if device is not None:
             before = self._let_go.get(number)
-            moves, moved_s = (0, None) if before is None else (before.moves, before.moved_s)
-            self._pins[number] = _Pin(device, bool(device.is_active), moves, moved_s)
+            pin = _Pin(device, bool(device.is_active))
+            if before is not None:
+                pin.moves, pin.moved_s = before.moves, before.moved_s
+                if pin.closed is not before.closed:
+                    pin.moves, pin.moved_s = pin.moves + 1, time.monotonic()
+            self._pins[number] = pin
 
     async def _look(self) -> None:
         while True:

@@ -41,6 +41,14 @@ def parts_of(app: Flask) -> Staff:
     return found
 
 
+def group_id(staff: Staff, kind: str, name: str = "Norr") -> int:
+    """The number of the team or area of this name; nobody promises that the first is 1."""
+    table = tables.team if kind == "team" else tables.area
+    with staff.db.read() as conn:
+        found: int = conn.execute(select(table.c.id).where(table.c.name == name)).scalar_one()
+    return found
+
+
 def add_home(app: Flask, home: str, *, org: str = "org1", label: str = "Lgh 1203") -> None:
     """A home of an organisation, both made when missing, with a resident `r-<home>`."""
     parts = parts_of(app)

@@ -68,19 +68,19 @@ class Cost:
 
 
 @contextmanager
-def counted(app: Flask) -> Iterator[Cost]:
-    """Count what this thread sends to the database meanwhile."""
+def counted(app: Flask, *, beside: bool = True) -> Iterator[Cost]:
+    """Count what is sent to the database meanwhile; `beside` False: by this thread alone."""
     cost, engine, me = Cost(), parts_of(app).db.engine, threading.get_ident()
 
     def sent(_c: Any, _cursor: Any, statement: str, given: Any, _ctx: Any, many: bool) -> None:
-        if threading.get_ident() != me:
+        if not beside and threading.get_ident() != me:
             return
         cost.statements.append(" ".join(statement.split()))
         longest = max(map(len, given), default=0) if many else len(given or ())
         cost.parameters = max(cost.parameters, longest)
 
     def committed(_conn: Any) -> None:
-        cost.commits += threading.get_ident() == me
+        cost.commits += beside or threading.get_ident() == me
 
     event.listen(engine, "before_cursor_execute", sent)
     event.listen(engine, "commit", committed)

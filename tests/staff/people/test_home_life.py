@@ -16,7 +16,7 @@ from gateway.clock import ManualClock
 from gateway.errors import UserError
 from gateway.events import AlarmRaised, AlarmType, BedEntered, CheckPlanned, HomeClosedWhy
 from tests.staff.homelink.test_ingest import rows
-from tests.staff.parts import EnrolledHome, add_home, add_user, sign_in
+from tests.staff.parts import EnrolledHome, add_home, add_user, group_id, sign_in
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.homelink import enrolment
@@ -54,7 +54,7 @@ def test_a_closed_home_is_nobodys(
     boss = add_user(staff_app, "p1", ["administrator"])
     add_user(staff_app, "p2", ["caregiver"], homes=["h1"])
     accounts.add_group(staff, boss, "area", "Norr")
-    accounts.set_home_area(staff, boss, "h1", 1)
+    accounts.set_home_area(staff, boss, "h1", group_id(staff, "area"))
     code = enrolment.new_code(staff.db, staff.keys, "h1").code
     visit_actions.make_tag(staff, "h1")
     version = rows(staff, tables.user, person_id="p2")[0].rights_version

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import delete, text
 
 from gateway.events import HomeClosedWhy
-from tests.staff.parts import add_home, add_user
+from tests.staff.parts import add_home, add_user, group_id
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
 from web.staff.people import accounts, group_rights, home_life, way_in
@@ -81,9 +81,13 @@ def test_who_signs_in_comes_after_who_waits_to_change_something(
 Change = Callable[[Staff, Actor], object]
 
 CHANGES: dict[str, Change] = {
-    "areas of a team": lambda staff, boss: accounts.set_team_areas(staff, boss, 1, [1]),
-    "area of a home": lambda staff, boss: accounts.set_home_area(staff, boss, "h2", 1),
-    "teams": lambda staff, boss: accounts.set_teams(staff, boss, "p1", [1]),
+    "areas of a team": lambda staff, boss: accounts.set_team_areas(
+        staff, boss, group_id(staff, "team"), [group_id(staff, "area")]
+    ),
+    "area of a home": lambda staff, boss: accounts.set_home_area(
+        staff, boss, "h2", group_id(staff, "area")
+    ),
+    "teams": lambda staff, boss: accounts.set_teams(staff, boss, "p1", [group_id(staff, "team")]),
     "roles": lambda staff, boss: accounts.set_roles(staff, boss, "p2", [Role.TECHNICIAN]),
     "grace": lambda staff, boss: accounts.set_grace(staff, boss, 3),
     "a closed home": lambda staff, boss: home_life.close(staff, boss, "h2", HomeClosedWhy.MOVED),

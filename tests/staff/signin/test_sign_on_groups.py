@@ -26,6 +26,7 @@ from tests.staff.signin.test_single_sign_on import (  # noqa: F401 - fixtures
     with_provider,
 )
 from web.staff.core.config import SignInConfig, StaffConfig
+from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Operator, Role
 from web.staff.people import access_revocation, accounts, roster, sign_on_groups, sso_ids
 from web.staff.people.access_revocation import Scope
@@ -50,9 +51,17 @@ def boss(app: Flask) -> Actor:  # noqa: F811
         tx.conn.execute(tables.assignment.delete())
     for kind in ("team", "area"):
         accounts.add_group(parts, ORG, kind, "Norr")
+    numbered(parts, "Norr", 1)
     accounts.set_home_area(parts, ORG, "h1", 1)
     accounts.set_team_areas(parts, ORG, 1, [1])
     return made
+
+
+def numbered(parts: Staff, name: str, number: int) -> None:
+    """Let the team and the area of this name have this number: no database promises which."""
+    with parts.db.write() as tx:
+        for table in (tables.team, tables.area):
+            tx.conn.execute(update(table).where(table.c.name == name).values(id=number))
 
 
 def gives(
@@ -304,6 +313,7 @@ def test_a_provider_speaks_for_its_own_organisation(
     parts.config = parts.config.model_copy(update={"sign_in": signing})
     there = Operator("org2")
     accounts.add_group(parts, there, "team", "Söder")
+    numbered(parts, "Söder", 2)
     sign_on_groups.add(parts, there, "region", NIGHT, [Role.ADMINISTRATOR], [2])
     sign_on_groups.add(parts, ORG, "other", NIGHT, [Role.ADMINISTRATOR], [1])
     with pytest.raises(Refused):
