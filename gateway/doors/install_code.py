@@ -39,7 +39,7 @@ def keep(secrets: FileSecrets, code: str, now: datetime) -> None:
     """Let this code open the pages that install, in place of an older one.  Raises `SecretError`,
     and `ValueError` for what is no code."""
     salt = chance.token_hex(16)
-    secrets.write(KEPT_AS, f"{now.timestamp():.0f}:{salt}:{_hash(salt, _plain(code))}")
+    secrets.write(KEPT_AS, f"{int(now.timestamp())}:{salt}:{_hash(salt, _plain(code))}")
 
 
 def is_kept(secrets: FileSecrets, code: str) -> bool:

@@ -423,6 +423,17 @@ async def test_nothing_stays_open_when_the_home_is_accepted(tmp_path: Path) -> N
         assert "Koden gäller inte längre" in await who.do(near, do="begin")
 
 
+def test_a_code_is_used_by_whoever_is_accepted_in_the_same_second(tmp_path: Path) -> None:
+    """It is kept by the whole second: never by one that is still to come, after which nobody would
+    have been accepted, and the code stay."""
+    secrets, kept_at = FileSecrets(tmp_path), datetime(2026, 11, 30, 12, 0, 0, 700_000, UTC)
+    install_code.keep(secrets, CODE, kept_at)
+    install_code.forget_used(secrets, kept_at - timedelta(seconds=1))
+    assert install_code.is_kept(secrets, CODE)
+    install_code.forget_used(secrets, kept_at + timedelta(seconds=0.1))
+    assert not install_code.is_kept(secrets, CODE)
+
+
 async def test_two_taps_add_a_thing_once(tmp_path: Path) -> None:
     """A thumb that taps twice, or two phones: the lock is in the home once."""
     install_code.keep(FileSecrets(tmp_path), CODE, datetime.now(UTC))

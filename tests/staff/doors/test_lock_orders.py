@@ -48,8 +48,10 @@ Make = Callable[..., Actor]
 
 
 def told(staff: Staff, kind: str) -> list[Any]:
-    """The events of this kind, as they were written."""
-    return [to_event(row.body, row.hash) for row in rows(staff, tables.event, kind=kind)]
+    """The events of this kind; those of one origin in their order."""
+    events = [to_event(row.body, row.hash) for row in rows(staff, tables.event, kind=kind)]
+    one_origin = len({event.origin for event in events}) == 1
+    return sorted(events, key=lambda event: event.seq) if one_origin else events
 
 
 def alarm(home: EnrolledHome, severity: Severity = Severity.CARE) -> str:
