@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from gateway.link.https import Link
 from gateway.link.uplink import Uplink
-from tests.test_uplink import KEY, PATIENCE_S, Home, MemoryOutbox, at_once
+from tests.test_uplink import PATIENCE_S, MemoryOutbox, at_once, box, home, server, uplink
 from tests.wireserver import Request, WireServer
 
-
-@pytest.fixture
-def server() -> Iterator[WireServer]:
-    running = WireServer(key=KEY.public_key()).start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def box() -> MemoryOutbox:
-    return MemoryOutbox()
-
-
-@pytest.fixture
-def uplink(server: WireServer, box: MemoryOutbox) -> Iterator[Uplink]:
-    made = Uplink(Link(server.url, "h1", KEY), box, Home(box).calls(), rand=lambda: 0.02)
-    yield made
-    made.stop(drain_s=0)
+__all__ = ["box", "home", "server", "uplink"]
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422])

@@ -6,40 +6,13 @@ Not for: what goes up (`tests/test_uplink.py`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-import pytest
-
-from gateway.link.https import Link
 from gateway.link.uplink import Uplink
 from gateway.wire import HEARTBEAT_S
-from tests.test_uplink import KEY, Home, MemoryOutbox
+from tests.test_uplink import Home, MemoryOutbox, box, home, server, uplink
 from tests.wireserver import WireServer, decided
 
-
-@pytest.fixture
-def server() -> Iterator[WireServer]:
-    running = WireServer(key=KEY.public_key()).start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def box() -> MemoryOutbox:
-    return MemoryOutbox()
-
-
-@pytest.fixture
-def home(box: MemoryOutbox) -> Home:
-    return Home(box)
-
-
-@pytest.fixture
-def uplink(server: WireServer, box: MemoryOutbox, home: Home) -> Iterator[Uplink]:
-    # jitter of a fiftieth: the pauses are real, the tests are quick
-    made = Uplink(Link(server.url, "h1", KEY), box, home.calls(), rand=lambda: 0.02)
-    yield made
-    made.stop(drain_s=0)
+__all__ = ["box", "home", "server", "uplink"]
 
 
 def test_what_the_server_decided_is_kept_in_order(
