@@ -8,6 +8,8 @@ only the sender beneath, so that one process can be a thousand homes beside the 
     ledger     what was asked, how long it took, what came of it
     life       what homes write: sealed events of a day, by a seed
     home       a home: its log, its link, its door
+    screens    what a screen of somebody signed in hears, fetches and does
+    staffroom  the screens of a scene, as a process beside the homes
     town       the server: its database, its accounts, a thousand enrolled homes; as a process
     proof      after a scene: whether the server has each home's log, whole and once
 

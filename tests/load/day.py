@@ -13,11 +13,12 @@ from datetime import timedelta
 from random import Random
 
 from gateway.envelope import Draft
-from tests.load import hostile, life, proof, screens
+from tests.load import hostile, life, proof
 from tests.load.figures import Figures
 from tests.load.home import LoadHome
 from tests.load.ledger import Ledger
 from tests.load.life import Doing
+from tests.load.staffroom import Staffroom
 from tests.load.storm import HOSTILE, SLOW_BYTES_S, SLOW_SHARE, await_all, go_away
 from tests.load.town import Town
 
@@ -65,7 +66,7 @@ def play(town: Town, homes: int, seconds: float) -> Figures:
     for home in rng.sample(many, max(1, round(homes * SLOW_SHARE))):
         home.slow_bytes_s = SLOW_BYTES_S
     ledger = Ledger()
-    watching = screens.open_all(town, ledger, everywhere=True)
+    watching = Staffroom(town, ledger, everywhere=True)
     loose = hostile.set_loose(bad, victim, town.url, ledger)
     _come(town, many, ledger)
     began_s = time.perf_counter()
@@ -74,14 +75,14 @@ def play(town: Town, homes: int, seconds: float) -> Figures:
         one.stop()
     arrived = await_all(many, END_S)
     took_s = time.perf_counter() - began_s
-    screens.close_all(watching)
+    watching.close()
     town.look()
     with town.parts() as parts:
         proof.settle(parts, many)
     go_away(many)
     return Figures.of_day(
-        town, many, ledger, alarms=alarms, took_s=took_s if arrived else None, watching=watching,
-        began_s=began_s,
+        town, many, ledger, alarms=alarms, took_s=took_s if arrived else None,
+        began_s=began_s, screens=watching.screens,
     )  # fmt: skip
 
 

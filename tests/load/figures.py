@@ -8,15 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from tests.load import hostile, proof
 from tests.load.home import LoadHome
 from tests.load.ledger import Asked, Ledger, quantile, refused, unanswered
 from tests.load.town import Town
-
-if TYPE_CHECKING:
-    from tests.load.screens import Screen
 
 Value = float | None
 
@@ -51,7 +47,7 @@ class Figures:
         calm_events_s: float,
         began_s: float,
         over_s: float,
-        watching: Sequence[Screen],
+        screens: int,
     ) -> Figures:
         """Of everybody who came back at once."""
         made = cls("storm")
@@ -73,7 +69,7 @@ class Figures:
         made._times("now_in_calm", calm)
         worst, usual = quantile(storm, 0.95), quantile(calm, 0.95)
         made.values["now_p95_ratio"] = _ratio(worst, usual)
-        made._rest(town, homes, ledger, watching)
+        made._rest(town, homes, ledger, screens)
         return made
 
     @classmethod
@@ -86,7 +82,7 @@ class Figures:
         alarms: int,
         took_s: float | None,
         began_s: float,
-        watching: Sequence[Screen],
+        screens: int,
     ) -> Figures:
         """Of a piece of a day."""
         made = cls("day")
@@ -106,7 +102,7 @@ class Figures:
             if one.began_s >= began_s
         ]
         made._times("pages", took)
-        made._rest(town, homes, ledger, watching)
+        made._rest(town, homes, ledger, screens)
         return made
 
     @classmethod
@@ -121,7 +117,7 @@ class Figures:
         alarms: int,
         gathered: int,
         back: bool,
-        watching: Sequence[Screen],
+        screens: int,
     ) -> Figures:
         """Of all who fell silent together."""
         made = cls("silence")
@@ -131,10 +127,10 @@ class Figures:
             "told_s": told_s or NEVER,
             "alarms_open": alarms,
             "mass_alarms": gathered,
-            "rings": ledger.counts["rings"] / len(watching) if watching else None,
+            "rings": ledger.counts["rings"] / screens if screens else None,
             "all_heard_again": float(back),
         }
-        made._rest(town, homes, ledger, watching)
+        made._rest(town, homes, ledger, screens)
         return made
 
     # --- what they have in common
@@ -158,9 +154,7 @@ class Figures:
     def _lanes(self, ledger: Ledger) -> None:
         self._times("batch", (one.took_s for one in ledger.of("events") if one.status == 200))
 
-    def _rest(
-        self, town: Town, homes: Sequence[LoadHome], ledger: Ledger, watching: Sequence[Screen]
-    ) -> None:
+    def _rest(self, town: Town, homes: Sequence[LoadHome], ledger: Ledger, screens: int) -> None:
         asked = ledger.of(*LANES)
         stored_again = ledger.counts["sent_again"]
         wasted = unanswered(asked) + stored_again
@@ -181,7 +175,7 @@ class Figures:
             "answers_500": sum(
                 500 <= one.status < 600 and one.status != 503 for one in ledger.asked
             ),
-            "screens": len(watching),
+            "screens": screens,
             "screens_loaded_anew": ledger.counts["screens_loaded_anew"],
             "doors_not_heard": ledger.counts["doors_not_heard"],
             "hostile_refused": ledger.counts["hostile_refused"],

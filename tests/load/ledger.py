@@ -10,8 +10,9 @@ import math
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from typing import Any
 
 NO_ANSWER = 0
 """In place of a status: the answer did not come in time, or the connection broke."""
@@ -73,6 +74,27 @@ class Ledger:
         """The requests of these lanes or pages."""
         with self._lock:
             return [asked for asked in self.asked if asked.what in what]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for a process that notes beside this one (`add`)."""
+        with self._lock:
+            return {
+                "asked": [astuple(one) for one in self.asked],
+                "took": dict(self.took),
+                "counts": dict(self.counts),
+                "said": self.said,
+            }
+
+    def add(self, told: Mapping[str, Any]) -> None:
+        """What a process beside this one noted (`as_json`): `time.perf_counter` is one clock for
+        all of them on Linux."""
+        with self._lock:
+            self.asked += [Asked(*one) for one in told["asked"]]
+            for what, took in told["took"].items():
+                self.took[what] += took
+            self.counts.update(told["counts"])
+        for text in told["said"]:
+            self.say(text)
 
     def waits(self, what: str) -> list[float]:
         """How long each of these took, seconds."""

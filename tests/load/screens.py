@@ -1,7 +1,7 @@
 """Screens of signed-in staff: they hear of changes, fetch their pages anew, and act on alarms.
 
 Which pages there are is asked of the product's own registry, so a new one is opened without being
-named here.  Not for: what a page shows.
+named here.  Not for: what a page shows, or where these screens run (`staffroom`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,8 @@ from urllib.parse import urlsplit
 import urllib3
 
 from gateway.demo.staffclient import StaffClient, StaffError
-from tests.load.home import LoadHome
 from tests.load.ledger import NO_ANSWER, Asked, Ledger
 from tests.load.refreshing import Refreshing
-from tests.load.town import PASSWORD, Town
 from web.staff import pages
 from web.staff.core.rights import Role
 
@@ -44,8 +42,8 @@ DOOR_S = 60.0
 NOW = "/nu?fragment=1"
 """What a screen that shows *Nu* fetches at every change."""
 
-REF = re.compile(r"home:(b\d+)/(\d+)")
-"""An event's reference in a page."""
+ALARM_SHOWN = re.compile(r'data-alarm="home:(b\d+)/(\d+)"')
+"""An alarm of a home in a page."""
 
 ALARM, ENDED, RESYNC = b'"kind":"alarm.raised"', b'"kind":"unlock.ended"', b"event: resync"
 
@@ -58,9 +56,9 @@ def menu() -> list[str]:
 class NotedClient(StaffClient):
     """A signed-in person whose requests are noted."""
 
-    def __init__(self, url: str, email: str, ledger: Ledger) -> None:
+    def __init__(self, url: str, email: str, password: str, ledger: Ledger) -> None:
         self.ledger = ledger
-        super().__init__(url, email, PASSWORD)
+        super().__init__(url, email, password)
 
     def _send(
         self,
@@ -92,19 +90,18 @@ def named(path: str) -> str:
 class Screen:
     """One person's screen, from `open` to `close`."""
 
-    def __init__(
-        self, town: Town, role: Role, email: str, ledger: Ledger, homes: Mapping[str, LoadHome]
-    ) -> None:
+    def __init__(self, url: str, role: Role, email: str, password: str, ledger: Ledger) -> None:
         self.role = role
         self.ledger = ledger
-        self.client = NotedClient(town.url, email, Ledger())  # signing in is not what is measured
+        # signing in is not what is measured
+        self.client = NotedClient(url, email, password, Ledger())
         self.client.ledger = ledger
         self.paths: Sequence[str] = (NOW,)
         self.pause_s = PAUSE_S
         self.refreshing: Refreshing | None = None
         """When it fetches the one page that it shows; None: it clicks through `paths`."""
-        self.heard: set[tuple[str, int]] = set()
-        self._homes = homes
+        self.heard: dict[tuple[str, int], float] = {}
+        """When it first had each alarm (`time.perf_counter`), by home and number."""
         self._rng = Random(email)
         self._ended: dict[str, float] = {}
         self._alarms: list[dict[str, Any]] = []
@@ -179,25 +176,21 @@ class Screen:
     def _load_anew(self) -> None:
         """More came at once than a screen holds: the page says what is open now."""
         self.ledger.count("screens_loaded_anew")
-        found = set(REF.findall(self.client.get(NOW)))
+        found = set(ALARM_SHOWN.findall(self.client.get(NOW)))
         now_s = time.perf_counter()
         with self._news:
             for name, number in found:
-                home, seq = self._homes.get(name), int(number)
-                if home is not None and seq in home.alarms and (name, seq) not in self.heard:
-                    self._note_alarm(name, {"origin": f"home:{name}", "seq": seq}, now_s)
+                if (name, int(number)) not in self.heard:
+                    self._note_alarm(name, {"origin": f"home:{name}", "seq": int(number)}, now_s)
             self._news.notify_all()
 
     def _note_alarm(self, name: str, event: dict[str, Any], now_s: float) -> None:
-        home, seq = self._homes.get(name), event["seq"]
-        if (name, seq) in self.heard:
+        alarm = name, int(event["seq"])
+        if alarm in self.heard:
             self.ledger.count("alarms_told_twice")
             return
-        self.heard.add((name, seq))
+        self.heard[alarm] = now_s
         self._alarms.append(event | {"home": name})
-        # an alarm that is open since an earlier scene came then
-        if home is not None and home.given.get(seq, 0.0) >= self.ledger.began_s:
-            self.ledger.waited("alarm_on_screen", now_s - home.given[seq])
 
     # --- what it does
 
@@ -264,19 +257,21 @@ class Screen:
         self.ledger.waited(what, time.perf_counter() - began_s)
 
 
-def open_all(town: Town, ledger: Ledger, *, everywhere: bool, caregivers: int = 4) -> list[Screen]:
-    """A screen for each role and some caregivers, who act.  `everywhere`: they click through the
-    menu; else all show *Nu*."""
-    homes = {home.home: home for home in town.homes}
-    screens = []
-    for role, emails in town.people.items():
-        for email in emails[: caregivers if role is Role.CAREGIVER else 1]:
-            screen = Screen(town, role, email, ledger, homes)
-            if everywhere:
-                screen.paths = allowed(screen)
-            else:
-                screen.refreshing = Refreshing(screen.client.get(NOW), Random(email))
-            screens.append(screen)
+def open_all(
+    url: str, people: Mapping[Role, Sequence[str]], password: str, ledger: Ledger, home: str | None
+) -> list[Screen]:
+    """A screen for each of these accounts, of which caregivers act.  `home`: they click through the
+    menu, and that home's page; None: all show *Nu*."""
+    screens = [
+        Screen(url, role, email, password, ledger)
+        for role, emails in people.items()
+        for email in emails
+    ]
+    for number, screen in enumerate(screens):
+        if home is not None:
+            screen.paths = allowed(screen, home)
+        else:
+            screen.refreshing = Refreshing(screen.client.get(NOW), Random(number))
     for screen in screens:
         screen.open(acts=screen.role is Role.CAREGIVER)
     return screens
@@ -295,11 +290,11 @@ def hurry(screens: Sequence[Screen], seconds: float) -> None:
         time.sleep(0.05)
 
 
-def allowed(screen: Screen) -> list[str]:
-    """The pages of the menu that this person may open, and a home's."""
+def allowed(screen: Screen, home: str) -> list[str]:
+    """The pages of the menu that this person may open, and this home's."""
     found, ledger = [], screen.client.ledger
     screen.client.ledger = Ledger()
-    for path in [*menu(), f"/hem/{next(iter(screen._homes))}"]:
+    for path in [*menu(), f"/hem/{home}"]:
         try:
             screen.client.get(path)
             found.append(path)

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
-from tests.load import proof, screens
+from tests.load import proof
 from tests.load.figures import Figures
 from tests.load.ledger import Ledger
+from tests.load.staffroom import Staffroom
 from tests.load.storm import TIMEOUT_S, await_all, go_away
 from tests.load.town import Town
 from web.staff.core.context import Staff
@@ -38,7 +39,7 @@ def play(town: Town, homes: int) -> Figures:
     """All speak, all fall silent, and the server tells."""
     many = town.homes[:homes]
     ledger, began = Ledger(), datetime.now(UTC)
-    watching = screens.open_all(town, ledger, everywhere=False)
+    watching = Staffroom(town, ledger, everywhere=False)
     for home in many:
         home.start(town.url, ledger)
     await_all(many, TIMEOUT_S)
@@ -57,11 +58,11 @@ def play(town: Town, homes: int) -> Figures:
             home.start(town.url, ledger)
         back = _until(lambda: _silent(parts) == 0, OVERDUE_S)
         proof.settle(parts, many)
-    screens.close_all(watching)
+    watching.close()
     go_away(many)
     return Figures.of_silence(
         town, many, ledger, told_s=told_s if all_told else None, limit_s=limit_s, alarms=alarms,
-        gathered=gathered, back=back, watching=watching,
+        gathered=gathered, back=back, screens=watching.screens,
     )  # fmt: skip
 
 

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from random import Random
 from threading import Thread
 
-from tests.load import hostile, life, proof, screens
+from tests.load import hostile, life, proof
 from tests.load.figures import Figures
 from tests.load.home import LoadHome
 from tests.load.ledger import Ledger, Stopwatch
+from tests.load.staffroom import Staffroom
 from tests.load.town import Town
 
 AWAY_H = 3.0
@@ -97,21 +98,21 @@ def play(
     waiting = sum(home.log.head() - home.log.forwarded() for home in many)
     rate = calm_rate(town, few, Ledger())
     ledger = Ledger()
-    watching = screens.open_all(town, ledger, everywhere=False)
+    watching = Staffroom(town, ledger, everywhere=False)
     loose = hostile.set_loose(bad, few[0], town.url, ledger)
     began_s = time.perf_counter()
     alarms, took_s = _blow(town, many, ledger, alarm_share, within_s=within_s, timeout_s=timeout_s)
     over_s = time.perf_counter()
     for one in loose:
         one.stop()
-    screens.hurry(watching, calm_s)
-    screens.close_all(watching)
+    watching.hurry(calm_s)
+    watching.close()
     with town.parts() as parts:
         proof.settle(parts, many)
     go_away(many)
     return Figures.of_storm(
         town, many, ledger, alarms=alarms, events=waiting, took_s=took_s, calm_events_s=rate,
-        began_s=began_s, over_s=over_s, watching=watching,
+        began_s=began_s, over_s=over_s, screens=watching.screens,
     )  # fmt: skip
 
 
