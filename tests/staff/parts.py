@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -159,6 +160,8 @@ class EnrolledHome:
     down_have: int = 0
     answer: dict[str, Any] = field(default_factory=dict)
     streams: list[Any] = field(default_factory=list)
+    _one: threading.Lock = field(default_factory=threading.Lock)
+    """A home has one chain, whichever thread sends."""
 
     def enroll(self) -> None:
         """Become the home's gateway by a new code."""
@@ -231,17 +234,19 @@ class EnrolledHome:
         clock: Any = "synced",
     ) -> list[Event]:
         """Write events and have them committed; returns them as the server reads them."""
-        written = self.seal(*data, device=device, at=at, clock=clock)
-        answer = self.post("events", written)
-        assert answer.status_code == 200, answer.text
-        assert answer.get_json() == {"have": self.seq}
+        with self._one:
+            written = self.seal(*data, device=device, at=at, clock=clock)
+            answer = self.post("events", written)
+            assert answer.status_code == 200, answer.text
+            assert answer.get_json() == {"have": self.seq}
         return [from_json(obj) for obj in written]
 
     def send_urgent(self, *data: Data | Draft, device: str | None = None) -> list[dict[str, Any]]:
         """Write events and send them over the urgent lane only; returns them for their batch."""
-        written = self.seal(*data, device=device)
-        answer = self.post("urgent", written)
-        assert answer.status_code == 200, answer.text
+        with self._one:
+            written = self.seal(*data, device=device)
+            answer = self.post("urgent", written)
+            assert answer.status_code == 200, answer.text
         return written
 
     def describe(self) -> None:
