@@ -23,6 +23,7 @@ from web.staff.core.config import StaffConfig
 from web.staff.core.context import EXTENSION, Staff
 from web.staff.realtime.pictures import Pictures
 from web.staff.realtime.siblings import Siblings
+from web.staff.runtime import heap
 from web.staff.runtime.app import create_app
 from web.staff.runtime.health import ill
 from web.staff.runtime.saving_watch import status
@@ -124,6 +125,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def _ready(self, worker: Any) -> None:
         app: Flask = worker.app.callable
         _begin_threads(worker.tpool, self._config.listen.threads)
+        heap.keep()
         before = signal.getsignal(signal.SIGTERM)
 
         def stop(number: int, frame: FrameType | None) -> None:
