@@ -185,7 +185,8 @@ def test_a_disk_that_does_not_answer_at_a_start_is_not_waited_for(
 def test_a_log_whose_damage_shows_as_memory_comes_back_is_set_aside(
     logs: LogFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What memory held is in the new one, which follows the damaged one."""
+    """What memory held is in the new one, which follows the damaged one, and before it what can
+    still be read of that: an alarm that is open is not forgotten, and the server gets it."""
     log, _ = logs.open()
     append(log, sealed_chain(10))
     logs.close(log)
@@ -205,7 +206,11 @@ def test_a_log_whose_damage_shows_as_memory_comes_back_is_set_aside(
     assert recovered.set_aside is not None
     assert (log.origin, recovered.continues) == ("home:h1~2", "home:h1")
     assert returned is not None
-    assert [event.origin for event, _ in log.since()] == [in_memory.origin]
+    origins = ["home:h1"] * 10 + [in_memory.origin]
+    assert [event.origin for event, _ in log.since()] == origins
+    rest = log.rests.next(100)
+    assert rest is not None
+    assert (rest.origin, rest.head, len(rest.bodies)) == ("home:h1", 10, 10)
     assert threading.active_count() == threads + 1, "the damaged one was closed"
     in_memory.close()
     logs.close(log)

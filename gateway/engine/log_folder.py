@@ -115,7 +115,10 @@ class LogFolder:
             except LogCorrupt as error:
                 opened.close()
                 opened, recovered = self._anew(error.text)
-                return opened, recovered, self._give_back(opened)
+                returned = self._give_back(opened)
+                # last: what memory holds need not continue what the damaged one has left
+                self.take_in(opened, recovered)
+                return opened, recovered, returned
         except (OSError, LogCorrupt) as error:
             raise LogUnwritable(f"a new log could not be begun: {error}") from error
         except sqlite3.Error as error:  # in the middle of it: not now
