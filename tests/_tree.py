@@ -46,7 +46,7 @@ def tracked(*patterns: str) -> list[Path]:
             cwd=ROOT,
             capture_output=True,
             check=True,
-            timeout=30,
+            timeout=60,
         ).stdout.decode()
     except (OSError, subprocess.CalledProcessError):
         found = [path for pattern in patterns or ("*",) for path in ROOT.rglob(pattern)]

@@ -90,7 +90,7 @@ async def test_a_change_that_breaks_is_tried_again(monkeypatch: pytest.MonkeyPat
     watch = DiskWatch(cast(LogFolder, folder), cast(Engine, engine), first_s=0.001)
     watch.watch(memory)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await twice.wait()
     finally:
         await asyncio.to_thread(watch.stop)
@@ -137,7 +137,7 @@ async def test_a_log_that_is_back_is_done_with_and_the_next_one_is_brought_back(
     )
     watch.watch(first)
     watch.watch(second)
-    assert disk.began.wait(30)
+    assert disk.began.wait(60)
     thread = watch._thread
     assert thread is not None
     watch.stop()
@@ -161,7 +161,7 @@ class Hangs:
     def back(self) -> Any:
         self.asked.append(threading.current_thread().name)
         self.began.set()
-        self.answers.wait(30)
+        self.answers.wait(60)
         raise LogError("the disk refuses")
 
 
@@ -177,13 +177,13 @@ async def test_a_disk_that_hangs_is_asked_by_one_and_holds_up_no_end(
     before = set(threading.enumerate())
     for _ in range(3):
         watch.watch(memory)
-    assert disk.began.wait(30)
+    assert disk.began.wait(60)
     (thread,) = set(threading.enumerate()) - before
     assert thread.daemon
     watch.stop()
     assert thread.is_alive()
     disk.answers.set()
-    thread.join(30)
+    thread.join(60)
     assert disk.asked == [thread.name]
 
 
@@ -277,5 +277,5 @@ async def test_a_home_that_ends_leaves_a_change_that_is_under_way() -> None:
     change = Change()
     waiting = threading.Timer(0.05, change.watch._stopping.set)
     waiting.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await asyncio.to_thread(change.watch._wait, change.changed) is True

@@ -112,7 +112,7 @@ async def test_one_part_that_breaks_keeps_no_other_from_an_event(tmp_path: Path)
     home.watchers.insert(0, breaks)
     home.watchers.append(see)
     task = asyncio.create_task(home.run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await began.wait()
         await home.engine.write(Draft(PendantPressed(verified=True), device="pendant"))
         await told.wait()

@@ -265,7 +265,7 @@ def test_a_home_listens_to_its_own_machine_alone(tmp_path: Path) -> None:
             found = sockets_of(home.pid)
         finally:
             home.terminate()
-            home.wait(30)
+            home.wait(60)
     assert found == {("tcp", "127.0.0.1", LISTENS)}
 
 

@@ -453,7 +453,7 @@ async def test_a_running_home_tells_of_it(tmp_path: Path) -> None:
     described = asyncio.Event()
     home.watchers.append(see)
     running = asyncio.create_task(home.run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await described.wait()
         await home.engine.receive([Writer("staff:h1").write("visit.moved", {"to": "noon"})])
         assert await told == ServerUnread(event="staff:h1/1", about="visit.moved")

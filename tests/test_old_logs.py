@@ -24,7 +24,7 @@ def old(folder: Path, number: int, *, forwarded: int = EVENTS) -> Path:
     written = Flag()
     log = EventLog.open(path, origin)
     log.append(sealed_chain(EVENTS, origin=origin), lambda _: written.set())
-    assert written.wait(30)
+    assert written.wait(60)
     log.mark_forwarded(forwarded)
     log.close()
     path.with_name(path.name + ".ballast").unlink(missing_ok=True)

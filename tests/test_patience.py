@@ -1,4 +1,4 @@
-"""Nothing that is waited for has less than half a minute: a busy machine takes ten seconds for what
+"""Nothing that is waited for has less than a minute: a busy machine takes half of one for what
 takes a moment elsewhere, and a wait that was long enough in dozens of runs fails the next.
 
 Less than a second is left alone: that is how often somebody looks, or how long nothing must come.
@@ -14,9 +14,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.demo import home_process
 from tests._tree import ROOT, tracked
 
-SHORT_S, ENOUGH_S = 1, 30
+SHORT_S, ENOUGH_S = 1, 60
 """Seconds: what lies between is hoped for, not waited for."""
 
 WAITS = {
@@ -35,7 +36,7 @@ CLOCKS = frozenset({"monotonic", "perf_counter"})
 DEFAULTS = SAYS_HOW_LONG | {"timeout_s"}
 """… and of functions that a test defines."""
 
-_NUMBER = r"(?:[1-9]|[12]\d)(?:\.\d+)?\b"
+_NUMBER = r"(?:[1-9]|[1-5]\d)(?:\.\d+)?\b"
 WORTH_READING = re.compile(
     rf"\.(?:{'|'.join(sorted(WAITS))})\(.*\b{_NUMBER}"
     rf"|\b(?:{'|'.join(sorted(DEFAULTS))})\b[^=\n]*=\s*{_NUMBER}"
@@ -84,6 +85,7 @@ def short(tree: ast.AST) -> Iterator[int]:
     ("line", "found"),
     [
         ("done.wait(10)", True),
+        ("done.wait(45)", True),
         ("done.wait(60)", False),
         ("done.wait(0.05)", False),
         ("done.wait(timeout=5)", True),
@@ -120,3 +122,9 @@ def test_whoever_waits_waits_long_enough() -> None:
             found[name] = lines
     assert {name: lines for name, lines in found.items() if name not in MEANT} == {}
     assert set(MEANT) <= set(found), "no reason without what it is for"
+
+
+def test_a_stage_waits_for_its_programs_as_long() -> None:
+    """Scenes of `tests/e2e` stand on it: on two cores that twenty others wanted no server was there
+    after forty seconds."""
+    assert home_process.START_S >= ENOUGH_S

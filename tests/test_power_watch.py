@@ -221,5 +221,5 @@ async def test_only_on_a_pi(pi: Sys) -> None:
     pi.says(MODEL, "Some laptop")
     pi.supply("battery", type="Battery", status="Discharging", capacity="5")
     heard = Heard()
-    await asyncio.wait_for(PowerWatch(heard, sources=Sources(pi.root)).run(), 30)
+    await asyncio.wait_for(PowerWatch(heard, sources=Sources(pi.root)).run(), 60)
     assert heard.data == []

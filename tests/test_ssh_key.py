@@ -155,7 +155,7 @@ def test_what_openssh_does_not_read_is_not_taken(tmp_path: Path) -> None:
         file = tmp_path / f"{at}.pub"
         file.write_text(text[:100_000], "utf-8", "replace")
         read_there = subprocess.run(
-            [str(KEYGEN), "-l", "-f", str(file)], capture_output=True, check=False, timeout=30
+            [str(KEYGEN), "-l", "-f", str(file)], capture_output=True, check=False, timeout=60
         )
         found = read(text)
         if isinstance(found, SshKey):

@@ -251,7 +251,7 @@ def test_a_32_bit_system_is_told_so_before_anything_else(tmp_path: Path, words: 
         env={"PATH": f"{tmp_path}:/usr/bin:/bin", "APT": "no"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 1
@@ -282,7 +282,7 @@ def test_what_is_installed_beside_a_home_is_something_of_a_home(
         env={"PATH": f"{tmp_path}:/usr/bin:/bin", "APT": "no"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")

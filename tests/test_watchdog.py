@@ -138,7 +138,7 @@ def gateway(folder: Path, systemd: Systemd, library: Path) -> Iterator[subproces
         assert systemd.hears("READY=1")
         yield program
         program.send_signal(signal.SIGTERM)
-        assert program.wait(30) == 0
+        assert program.wait(60) == 0
     finally:
         program.kill()
         program.wait()

@@ -58,7 +58,7 @@ def _driver_starts() -> bool:
     from playwright._impl._driver import compute_driver_executable
 
     program = compute_driver_executable()[0]
-    done = subprocess.run([program, "--version"], capture_output=True, timeout=30, check=False)
+    done = subprocess.run([program, "--version"], capture_output=True, timeout=60, check=False)
     return done.returncode == 0
 
 

@@ -323,7 +323,7 @@ def test_a_home_runs_stops_and_leaves_a_whole_log(home: Path, tmp_path: Path, ru
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(30)
+        systemd.settimeout(60)
         state = tmp_path / "state"
         program = subprocess.Popen(
             [*GATEWAY, "run", f"--config={home}", f"--state={state}"],
@@ -336,7 +336,7 @@ def test_a_home_runs_stops_and_leaves_a_whole_log(home: Path, tmp_path: Path, ru
             while "READY=1" not in said:
                 said = systemd.recv(1000).decode()
             program.send_signal(signal.SIGTERM)
-            _, err = program.communicate(timeout=30)
+            _, err = program.communicate(timeout=60)
         finally:
             program.kill()
             program.wait()

@@ -147,7 +147,7 @@ async def test_a_flap_that_does_not_open_refuses_the_look(room: Room) -> None:
     await until(lambda: len(home.taken) >= 1)
     room.flap.stuck = True
     home.say(LookOrder(what="end", look="l2"))
-    await asyncio.wait_for(home.settled(), 30)
+    await asyncio.wait_for(home.settled(), 60)
     ended = home.data(LookEnded)
     assert [one.why for one in ended][-1] is LookEnd.CLOSED
     assert room.flap.is_open

@@ -88,7 +88,7 @@ def running(folder: Path, algorithm: str) -> Iterator[Kamailio]:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 60
     while time.monotonic() < ends and process.poll() is None:
         try:
             socket.create_connection((LOCAL, port), timeout=60).close()

@@ -233,7 +233,7 @@ def test_two_acknowledge_at_once_and_one_wins(enrolled_home: EnrolledHome, staff
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     winners = [person for person, out in outcomes.items() if isinstance(out, actions.Done)]
     assert len(winners) == 1
     for person, out in outcomes.items():

@@ -98,7 +98,7 @@ def test_two_at_two_workers_and_one_has_it(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     (first,) = (person for person, out in outcomes.items() if isinstance(out, Done))
     (error,) = (out for out in outcomes.values() if isinstance(out, Refused))
     assert (error.why, error.data["person"]) == (Why.NOT_FIRST, first)

@@ -95,7 +95,7 @@ def test_many_taps_at_once_are_one_turn(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert (len(got), len(set(got))) == (9, 1)
     assert len(told(staff, "grant.issued")) == 1
 

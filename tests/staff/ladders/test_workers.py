@@ -69,7 +69,7 @@ def both(hands: tuple[Hand, Hand]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert failed == []
 
 

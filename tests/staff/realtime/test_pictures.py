@@ -68,7 +68,7 @@ def test_what_one_worker_was_given_another_has() -> None:
     """The workers of a server are forked from one process and share the memory, which is a file on
     no disk; one that is killed with the lock in its hand holds up nobody."""
     done = subprocess.run(
-        [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("/memfd:tryggve-pictures")

@@ -218,7 +218,7 @@ class Beside:
 
     def join(self) -> None:
         assert self._begun
-        self._thread.join(30)
+        self._thread.join(60)
         assert self._over.is_set()
         assert self.broken == []
 

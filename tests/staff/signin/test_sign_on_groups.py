@@ -408,7 +408,7 @@ def test_two_first_sign_ins_make_one_account(
     ready, numbers = Barrier(2), []
 
     def come() -> None:
-        ready.wait(30)
+        ready.wait(60)
         numbers.append(GroupRights().add(parts, known, "new", said))
 
     both = [Thread(target=come) for _ in range(2)]
