@@ -242,7 +242,7 @@ async def test_an_alarm_that_gets_another_number_is_told_once_and_never_lost(
 ) -> None:
     """The file is damaged under it.  At once another log begins, and nobody is rung twice; or there
     is no room for one at first: it is told as it is, waits, and is in the one that begins then."""
-    stall_s = (2.0, 0.05)[tries - 1]  # another log is there before, or is not
+    stall_s = (6.0, 0.05)[tries - 1]  # another log is there before, or is not
     monkeypatch.setattr(engine, "STALL_S", stall_s)
     home = Home(tmp_path, rules=[])
     reopens, left = home.reopen, [tries - 1]

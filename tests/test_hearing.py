@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import pytest
 from gpiozero import DigitalInputDevice
 
 from drivers import load, names
@@ -29,6 +30,12 @@ NUKI_PAIRING = "a92ee100-5501-11e4-916c-0800200c9a66"
 MAKES: dict[str, Knows] = {
     name: knows for name in names() if (knows := load(name).knows) is not None
 }
+
+
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is said at once was there before, however long a busy machine takes to say it."""
+    monkeypatch.setattr(rooms, "NEW_S", 300.0)
 
 
 class Air:

@@ -458,18 +458,21 @@ def test_no_alarm_is_dropped_from_a_full_urgent_lane(
 
 
 def test_stop_sends_what_waits_and_returns(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink
+    server: WireServer, box: MemoryOutbox, uplink: Uplink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first request goes out although there is nothing to send, as a sign of life; the last
     events (that the program stopped) are sent before the lanes end."""
+    monkeypatch.setattr("gateway.link.uplink.STOP_TIMEOUT_S", PATIENCE_S)
+    before = set(threading.enumerate())
     uplink.start()
     assert server.wait(lambda: server.batches == [0] and server.listening() == 1)
     box.add(3, "gateway.stopped")
     began = time.monotonic()
-    uplink.stop(drain_s=10)
+    uplink.stop(drain_s=PATIENCE_S)
     assert time.monotonic() - began < PATIENCE_S
     assert len(server.events) == 3
-    assert not any(t.name.startswith("uplink-") for t in threading.enumerate())
+    begun = set(threading.enumerate()) - before
+    assert not any(thread.name.startswith("uplink-") for thread in begun)
 
 
 def test_a_fault_of_ours_is_told_and_the_lane_lives(

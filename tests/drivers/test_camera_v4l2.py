@@ -173,8 +173,10 @@ def test_a_camera_that_hangs(tmp_path: Path) -> None:
         yield Shot(Form.FRAMES, b"", 2, 2)
         os.read(held, 1)
 
-    eye = PumpedEye(hangs(), lambda: None, Newest(silent_s=0.05))
+    frames = Newest(silent_s=60.0)
+    eye = PumpedEye(hangs(), lambda: None, frames)
     assert eye.read().width == 2
+    frames._silent_s = 0.05
     began_s = time.monotonic()
     with pytest.raises(DeviceUnavailable, match="gives no pictures"):
         eye.read()

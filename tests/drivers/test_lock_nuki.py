@@ -269,7 +269,7 @@ async def test_pairing_with_a_lock_that_would_not(
     with pytest.raises(DeviceUnavailable, match="no lock in pairing mode"):
         await lock_nuki.pair(lock_nuki.Config(), parts, lambda _text: None)
     await home.virtual.hold_button()
-    monkeypatch.setattr(lock_nuki, "PAIR_WAIT_S", 5.0)
+    monkeypatch.setattr(lock_nuki, "PAIR_WAIT_S", 60.0)
 
     def let_go(text: str) -> None:
         if text.startswith("Found"):

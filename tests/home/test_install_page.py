@@ -67,6 +67,12 @@ class World:
         return client
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stands there waits as long as a busy machine takes."""
+    monkeypatch.setattr(configuration, "HERE_S", 60.0)
+
+
 @pytest.fixture
 def world() -> World:
     return World()
@@ -481,7 +487,6 @@ async def test_what_begins_in_between_ends_the_adding_too(
 ) -> None:
     """A lock that is turned, or a card that refuses, just when it was quiet: whoever stands there
     is told, and the next try is not held up by the first."""
-    monkeypatch.setattr(configuration, "HERE_S", 0.2)
     monkeypatch.setattr(configuration, "LOOK_S", 0.05)
 
     async def never(_rules: object) -> bool:
@@ -492,6 +497,7 @@ async def test_what_begins_in_between_ends_the_adding_too(
     pins.mat(MAT)
     async with running(tmp_path, pins) as who, asyncio.timeout(60):
         with monkeypatch.context() as patch:
+            patch.setattr(configuration, "HERE_S", 0.2)
             patch.setattr(who.home.engine, "fold_again", never)
             with pytest.raises(ConfigError):
                 await who.home.configuration.set_here(lambda _: bed)
@@ -523,7 +529,6 @@ async def test_nothing_is_added_hours_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An alarm is open: whoever stands there is told, and when it is over the home is as it was."""
-    monkeypatch.setattr(configuration, "HERE_S", 0.2)
     install_code.keep(FileSecrets(tmp_path), CODE, datetime.now(UTC))
     pins = VirtualPins()
     mat = pins.mat(MAT)
@@ -536,7 +541,9 @@ async def test_nothing_is_added_hours_later(
         event = await who.home.engine.write(Draft(raised))
         await until(lambda: bool(who.home.view.alarms))
         add = {"do": "add", "use": "bed", "room": "bedroom", "thing": f"pin-{MAT}"}
-        assert "Inget lades till" in await who.do(near, **add)
+        with monkeypatch.context() as patch:
+            patch.setattr(configuration, "HERE_S", 0.2)
+            assert "Inget lades till" in await who.do(near, **add)
         await who.home.engine.write(Draft(AlarmCancelled(alarm=event.ref, reason="caregiver")))
         await until(lambda: not who.home.view.alarms)
         await asyncio.sleep(2 * configuration.LOOK_S)

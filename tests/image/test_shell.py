@@ -72,8 +72,8 @@ def test_what_a_step_that_is_ended_began_has_ended_before_its_folder_is_removed(
     whatever session they are."""
     kept = tmp_path / "kept"
     with workplace("work-", tmp_path) as work:
-        with pytest.raises(BuildError, match=r"was ended, for it said nothing for 3 s:\nbegun"):
-            run(begins(work, "silent"), quiet_s=3)
+        with pytest.raises(BuildError, match=r"was ended, for it said nothing for 8 s:\nbegun"):
+            run(begins(work, "silent"), quiet_s=8, heard=lambda _: number_of(work))
         kept.write_text(str(number_of(work)))
         assert not runs(int(kept.read_text()))
     assert not work.exists()
@@ -103,12 +103,12 @@ def test_a_step_does_not_wait_for_what_it_left(tmp_path: Path) -> None:
 def test_a_step_that_says_something_goes_on() -> None:
     """Silence is counted, not time: an emulated processor takes what it takes.  One that talks for
     ever is ended all the same."""
-    talks = "import time\nfor n in range({}):\n    print(n, flush=True)\n    time.sleep(0.1)\n"
+    talks = "import time\nfor n in range({}):\n    print(n, flush=True)\n    time.sleep(0.5)\n"
     said: list[str] = []
-    out = run([sys.executable, "-c", talks.format(30)], quiet_s=2.5, heard=said.append)
-    assert out == "".join(said) and out.splitlines() == [str(n) for n in range(30)]
+    out = run([sys.executable, "-c", talks.format(17)], quiet_s=8, heard=said.append)
+    assert out == "".join(said) and out.splitlines() == [str(n) for n in range(17)]
     with pytest.raises(BuildError, match="for it took more than 3 s"):
-        run([sys.executable, "-c", talks.format(3000)], quiet_s=2.5, step_s=3)
+        run([sys.executable, "-c", talks.format(3000)], quiet_s=60, step_s=3)
 
 
 def test_a_failure_has_the_end_of_what_was_said() -> None:

@@ -88,14 +88,14 @@ def test_an_hour_ends_by_itself_whatever_the_clock_says(card: Card) -> None:
     """The clock is set an hour on and back all the time: the hour is neither shorter nor longer."""
     card.ask()
     begun = time.monotonic()
-    running = card.start(hour_s=6, clock=True)
+    running = card.start(hour_s=15, clock=True)
     said = card.until("open")
-    assert abs(said["until_s"] - time.clock_gettime(time.CLOCK_BOOTTIME)) < 6
+    assert abs(said["until_s"] - time.clock_gettime(time.CLOCK_BOOTTIME)) < 15
     card.ask()  # once more for the same: it gets no longer
     time.sleep(1)
     assert card.said() == said and card.listens()
     assert card.until("closed")["why"] == "time"
-    assert 6 <= time.monotonic() - begun < 30
+    assert 15 <= time.monotonic() - begun < 90
     assert running.wait(WAIT_S) == 0
     card.is_shut()
 

@@ -10,8 +10,8 @@ import pytest
 from gateway.demo.alarm_centre import Manner
 from gateway.scaip.codes import Media, Status
 from gateway.scaip.here import Here
-from gateway.scaip.message import ScaipAnswer
-from gateway.scaip.sender import Centre, Verdict
+from gateway.scaip.message import ScaipAnswer, ScaipRequest
+from gateway.scaip.sender import Centre, Try, Verdict
 from tests.scaip.parts import CALM, CID, LOCAL, SHORT, alarm, both, sender
 
 
@@ -57,7 +57,13 @@ async def test_who_gives_no_proof_is_told_twice_and_then_the_second(
 ) -> None:
     """A 200 alone is no proof, nor is an answer to something else or from somebody else."""
     async with both(manner, Manner.PROPER, patience=SHORT) as (mine, (first, second), places):
-        message = alarm()
+        message, once = alarm(), mine.once
+
+        async def patient_with_the_second(told: ScaipRequest, place: Centre) -> Try:
+            mine._patience = SHORT if place == places[0] else CALM
+            return await once(told, place)
+
+        mine.once = patient_with_the_second  # type: ignore[method-assign]
         sent = await mine.send(message, places)
         assert [one.verdict for one in sent.tries] == [verdict, verdict, Verdict.RECEIVED]
         assert set(first.alarms) == set(second.alarms) == {message.ref}
@@ -82,7 +88,7 @@ async def test_garbage_is_answered_400_and_survived() -> None:
     async with both(Manner.GARBAGE, patience=SHORT) as (mine, (peer,), places):
         assert not (await mine.send(alarm(), places)).received
         assert set(peer.answers) == {400}
-        peer.manner = Manner.PROPER
+        peer.manner, mine._patience = Manner.PROPER, CALM
         assert (await mine.send(alarm(), places)).received
 
 

@@ -162,7 +162,7 @@ def test_no_message_gets_anothers_answer(how: str) -> None:
         else:
             with pytest.raises(Failed):
                 http.send("POST", f"{provider.url}/", body=b"x")
-        provider.good = b'{"id": "2"}'
+        provider.good, http.timeout_s = b'{"id": "2"}', 60.0
         assert http.send("POST", f"{provider.url}/", body=b"x").body == b'{"id": "2"}'
         assert provider.connections == 2
         http.close()

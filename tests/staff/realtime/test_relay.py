@@ -70,7 +70,7 @@ class Held:
 
         def held(message: list[Any]) -> Any:
             self.waits.set()
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(60)
             return heard(message)
 
         monkeypatch.setattr(relay, "_heard", held)
@@ -292,5 +292,6 @@ def test_an_alarm_whose_commit_was_not_answered_is_on_the_screens(
         assert home.post("urgent", raised).status_code == 503
         told = screen.get(60)
         assert told is not None and told.kind == AlarmRaised.KIND
+    monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 60.0)
     assert home.post("urgent", raised).status_code == 200
     home.close()

@@ -226,8 +226,7 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
     for name in ("ANSWER_TIMEOUT_S", "CONNECT_TIMEOUT_S"):
         assert getattr(pg_connection, name) <= 10
-    monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 2.0)
-    monkeypatch.setattr(pg_connection, "SETTINGS", {**pg_connection.SETTINGS, "connect_timeout": 2})
+    brief = {**pg_connection.SETTINGS, "connect_timeout": 2}
     monkeypatch.setattr(relay_module, "QUIET_S", 0.1)
     monkeypatch.setattr(relay_module, "RECONNECT_S", 0.05)
     with postgres.cluster() as url:
@@ -240,6 +239,8 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         stopped = postgres.everybody(url)
         tell_each(stopped, signal.SIGSTOP)
         try:
+            monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 2.0)
+            monkeypatch.setattr(pg_connection, "SETTINGS", brief)
             for _ in range(2):  # one that was there, and a new one
                 began_s = time.monotonic()
                 with pytest.raises(OperationalError) as told, database.read() as conn:
@@ -249,7 +250,9 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
             _until(lambda: not relay.ready.is_set())
         finally:
             tell_each(stopped, signal.SIGCONT)
-        monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 60.0)  # it comes to itself first
+        # it comes to itself first
+        monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 60.0)
+        monkeypatch.setattr(pg_connection, "SETTINGS", {**brief, "connect_timeout": 60})
         with database.read() as conn:
             assert conn.execute(text("SELECT 1")).scalar_one() == 1
         assert relay.ready.wait(60)
