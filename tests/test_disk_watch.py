@@ -127,8 +127,11 @@ async def test_whatever_breaks_the_disk_is_tried_again_after_a_minute(
     assert folder.settled == 1
 
 
-async def test_a_log_that_is_back_is_done_with_and_the_next_one_is_brought_back() -> None:
+async def test_a_log_that_is_back_is_done_with_and_the_next_one_is_brought_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The thread waits for it, and ends with the home."""
+    monkeypatch.setattr(disk_watch, "JOIN_S", 60.0)
     first, second = cast(EventLog, object()), cast(EventLog, object())
     disk = Hangs()
     disk.answers.set()

@@ -71,9 +71,13 @@ def test_what_a_step_that_is_ended_began_has_ended_before_its_folder_is_removed(
     """A step took too long: its children, which wrote on in the folder, are ended first, in
     whatever session they are."""
     kept = tmp_path / "kept"
+
+    def heard(_line: str) -> None:
+        number_of(work)
+
     with workplace("work-", tmp_path) as work:
         with pytest.raises(BuildError, match=r"was ended, for it said nothing for 8 s:\nbegun"):
-            run(begins(work, "silent"), quiet_s=8, heard=lambda _: number_of(work))
+            run(begins(work, "silent"), quiet_s=8, heard=heard)
         kept.write_text(str(number_of(work)))
         assert not runs(int(kept.read_text()))
     assert not work.exists()
