@@ -49,7 +49,7 @@ from gateway.events import (
 from gateway.rules import Decision, Rule, RuleSettings, Tick
 from tests.conftest import START, sealed_chain
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 @dataclass(frozen=True)

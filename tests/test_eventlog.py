@@ -17,7 +17,7 @@ from gateway.errors import ChainError, LogCorrupt
 from gateway.events import AbsenceStarted, BatteryLow, MatPressed, MatReleased
 from tests.conftest import START, sealed_chain
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 def append(log: EventLog, rows: list[Sealed]) -> BaseException | None:

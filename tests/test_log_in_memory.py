@@ -39,7 +39,7 @@ from tests.conftest import START, sealed_chain
 from tests.test_engine import fill
 from tests.test_eventlog import append
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 @pytest.fixture

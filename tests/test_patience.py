@@ -36,17 +36,26 @@ CLOCKS = frozenset({"monotonic", "perf_counter"})
 DEFAULTS = SAYS_HOW_LONG | {"timeout_s"}
 """… and of functions that a test defines."""
 
+NAMES = frozenset(
+    ("END_S", "GONE_S", "HALT_S", "PATIENCE_S", "REQUEST_TIMEOUT_S", "SETTLED_S", "START_S")
+    + ("START_TIMEOUT_S", "STARTED_S", "TOLD_S", "WAIT_S", "WITHIN_S")
+)
+"""What a file calls the time that it waits at the longest."""
+
 _NUMBER = r"(?:[1-9]|[1-5]\d)(?:\.\d+)?\b"
 WORTH_READING = re.compile(
     rf"\.(?:{'|'.join(sorted(WAITS))})\(.*\b{_NUMBER}"
     rf"|\b(?:{'|'.join(sorted(DEFAULTS))})\b[^=\n]*=\s*{_NUMBER}"
     rf"|\.(?:{'|'.join(sorted(CLOCKS))})\(\) \+ {_NUMBER}"
+    rf"|^(?:{'|'.join(sorted(NAMES))}) = {_NUMBER}",
+    re.MULTILINE,
 )
 """Stands in a file that may have one: to read each of them as a tree takes two seconds."""
 
 MEANT: dict[str, str] = {
     "tests/staff/server.py": "asks again and again until it answers",
     "tests/e2e/test_offline.py": "the same",
+    "tests/staff/releases/test_holdups.py": "that nobody comes before is found by waiting",
     "tests/media/look_faults.py": "whether a page that was cut says good-bye makes no difference",
     "tests/test_uplink_line.py": "a batch that is told to wait, of a clock that stands",
 }
@@ -65,6 +74,9 @@ def short(tree: ast.AST) -> Iterator[int]:
             called = node.left.func
             if isinstance(called, ast.Attribute) and called.attr in CLOCKS:
                 given.append(node.right)
+        elif isinstance(node, ast.Assign):
+            is_one = any(isinstance(one, ast.Name) and one.id in NAMES for one in node.targets)
+            given += [node.value] if is_one else []
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             a = node.args
             last = [*a.posonlyargs, *a.args][::-1]
@@ -102,6 +114,9 @@ def short(tree: ast.AST) -> Iterator[int]:
         ("def until(what, within_s: float = 20.0): ...", True),
         ("async def until(what, *, timeout_s=20): ...", True),
         ("def until(seconds=20, *, timeout_s): ...", False),
+        ("WAIT_S = 30", True),
+        ("WAIT_S = 60.0", False),
+        ("PAUSE_S = 2.0", False),
     ],
 )
 def test_what_is_short(line: str, found: bool) -> None:

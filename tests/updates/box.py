@@ -57,7 +57,7 @@ SWITCHING = ("a.old", "b.old", "trial.json.new", "current.new")
 
 SAID_LINES = 6
 
-END_S = 30.0
+END_S = 60.0
 HOME_TOML = """
 [home]
 id = "h1"

@@ -21,7 +21,7 @@ from tests.staff.server import Process, Wire
 from web.staff.core.config import StaffConfig
 from web.staff.realtime.siblings import WORD_MAX_BYTES
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 FORKED = f"""
 import os, signal, sys

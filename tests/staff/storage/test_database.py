@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from web.staff.storage.database import Database, parse_url
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 """A thread that has not come so far after this long never will."""
 
 LONG = (
