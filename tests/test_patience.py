@@ -36,10 +36,10 @@ CLOCKS = frozenset({"monotonic", "perf_counter"})
 DEFAULTS = SAYS_HOW_LONG | {"timeout_s"}
 """… and of functions that a test defines."""
 
-NAMES = frozenset(
-    ("END_S", "GONE_S", "HALT_S", "PATIENCE_S", "REQUEST_TIMEOUT_S", "SETTLED_S", "START_S")
-    + ("START_TIMEOUT_S", "STARTED_S", "TOLD_S", "WAIT_S", "WITHIN_S")
-)
+NAMES = {
+    *("END_S", "GONE_S", "HALT_S", "PATIENCE_S", "REQUEST_TIMEOUT_S", "SETTLED_S", "START_S"),
+    *("START_TIMEOUT_S", "STARTED_S", "TOLD_S", "WAIT_S", "WITHIN_S"),
+}
 """What a file calls the time that it waits at the longest."""
 
 _NUMBER = r"(?:[1-9]|[1-5]\d)(?:\.\d+)?\b"
