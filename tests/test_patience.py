@@ -143,3 +143,17 @@ def test_a_stage_waits_for_its_programs_as_long() -> None:
     """Scenes of `tests/e2e` stand on it: on two cores that twenty others wanted no server was there
     after forty seconds."""
     assert home_process.START_S >= ENOUGH_S
+
+
+def test_no_test_is_given_less_than_any_other(pytestconfig: pytest.Config) -> None:
+    """A time of its own is for one that takes longer: what ends a test that hangs ends one that is
+    slow too."""
+    usual_s = float(pytestconfig.getini("timeout"))
+    own = re.compile(r"mark\.timeout\((\d+)\)")
+    less = [
+        path.relative_to(ROOT).as_posix()
+        for path in tracked("tests/*.py")
+        for given in own.findall(path.read_text("utf-8"))
+        if float(given) <= usual_s
+    ]
+    assert less == []

@@ -11,7 +11,7 @@ from tests.staff import postgres
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(
         postgres.programs() is None, reason="PostgreSQL is not installed (Debian: postgresql)"
     ),

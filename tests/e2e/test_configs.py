@@ -18,7 +18,7 @@ from gateway.link.enrolment import enroll
 from tests.e2e.configs import PAGE, PINS, Technician, applied_s
 from tests.e2e.second_path import wait
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 STILL = ("--still", "--awake")
 

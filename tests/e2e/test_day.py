@@ -16,7 +16,7 @@ from tests.browser.conftest import DESK, PHONE, launch
 
 WAIT_MS = 60_000
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

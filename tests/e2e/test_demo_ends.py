@@ -61,7 +61,7 @@ def lines_until(demo: subprocess.Popen[str], wanted: str) -> Iterator[str]:
     raise AssertionError(f"it ended before {wanted}")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("number", "when", "programs"),
     [

@@ -32,7 +32,7 @@ from tests.e2e.test_kill import LoadedHome
 from tests.ports import free_port
 from tests.test_watchdog import Systemd
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TOLD_S = 60.0
 """Real seconds within which an alarm, or a turn of a lock, stands at the server whatever the disk

@@ -24,7 +24,7 @@ from tests.e2e.test_kill import until
 from tests.e2e.test_recovery import all_forwarded, press, stop_home
 from tests.test_engine import fill
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SPARE_BYTES = 8192
 """Left free: the virtual home pairs its locks at each start, a page at a time.  No log opens in it:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.demo.installer import at_work, furnish, try_all
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_a_new_card_becomes_an_accepted_home(tmp_path: Path, kept: Path) -> None:

@@ -23,7 +23,7 @@ from gateway.link.enrolment import enroll
 from tests.e2e.second_path import ask, wait
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(580)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 BED, FLOOR = f"pin-{virtual.MAT_PIN}", f"pin-{virtual.FLOOR_PIN}"
 EQUIPMENT = f"/hem/{HOME.id}/utrustning"

@@ -40,7 +40,7 @@ from web.staff.talk.relays import TURN_SECRET
 
 pytest.importorskip("aiortc")
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ONLY_THE_RELAY = """
 const Direct = window.RTCPeerConnection;

@@ -22,7 +22,7 @@ from tests.e2e.test_day import open_at, picture, sign_in
 KNOWN_S = 60.0
 """Seconds until the home has the codes and has said so."""
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def codes_that_are_there(page: Any, made: Stage) -> list[str]:

@@ -15,7 +15,7 @@ from gateway.schedule import check_id
 from tests.e2e.conftest import EVENING
 from tests.e2e.second_path import ask, wait
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PLAN = {
     "do": "set",

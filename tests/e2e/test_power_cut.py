@@ -15,7 +15,7 @@ from gateway.engine.log_reader import LogReader
 from tests.e2e import power_cut
 from tests.e2e.test_kill import LoadedHome
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CUTS = 6
 

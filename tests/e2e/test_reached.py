@@ -55,7 +55,7 @@ def answer(made: Stage, owner: str, number: int) -> None:
     made.phones.answer(phone.number, list(phone.texts)[::-1][number].id, "OK")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_an_alarm_climbs_to_somebody_with_and_without_the_server(
     set_stage: Callable[..., Stage],
 ) -> None:

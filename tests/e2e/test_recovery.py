@@ -19,7 +19,7 @@ from gateway.engine.log_reader import LogReader
 from tests.e2e.conftest import at_server
 from tests.e2e.test_kill import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def press(made: Stage, times: int) -> dict[str, object]:

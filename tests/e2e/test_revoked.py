@@ -13,7 +13,7 @@ from gateway.demo.stage import Stage
 SOON_S = 60.0
 """Seconds within which a right that was taken away must have ended at the door."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("away", ["assign {} h1 --remove", "role take {} caregiver"])

@@ -19,7 +19,7 @@ from web.staff.doors.lock_orders import UNHEARD_S
 
 KEEP_HOURS = 2
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass

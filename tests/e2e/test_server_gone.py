@@ -18,7 +18,7 @@ from gateway.state.ledger import read_ledger
 from tests.e2e.centre_call import calls, close_alarm, ladder_of_the_centre, may_be_called
 from tests.e2e.second_path import LOCAL, ask, give_way, home_says, played_centre, press, wait
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 HAS_BARESIP = shutil.which("baresip") is not None
 """Debian: baresip-core.  Without it the centre is told, and nobody calls."""

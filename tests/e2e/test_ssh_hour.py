@@ -18,7 +18,7 @@ from tools.image.__main__ import lay_root
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(480),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not os.access(SSHD, os.X_OK), reason="openssh-server is not installed"),
 ]
 

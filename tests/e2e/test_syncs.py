@@ -13,7 +13,7 @@ from tests.e2e.faulty_disk import FaultyDisk
 from tests.e2e.test_kill import LoadedHome
 from tests.e2e.test_power_cut import HOME
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TURNS = 5
 

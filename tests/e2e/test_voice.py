@@ -26,7 +26,7 @@ pytest.importorskip("aiortc")
 
 from tests.media.parts import RATE, share_of, sine
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 HOME_HZ, PAGE_HZ = 1000, 440
 """What the home's microphone hears, and what the caregiver's does."""

@@ -12,7 +12,7 @@ from tests.matrix import pairs
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 def test_homes_and_server_of_two_versions_serve_people(tmp_path: Path, old: Tree) -> None:
     """A home that was updated before its server; one that went back after; a server that went back

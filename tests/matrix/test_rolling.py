@@ -23,7 +23,7 @@ def words(url: str) -> tuple[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_two_versions_on_one_database_serve_as_one(tmp_path: Path, old: Tree) -> None:
     """The database is migrated beneath the older server, which goes on; what comes to it is on the
     newer one's screen at once, and an order given there reaches the home at the older one."""

@@ -53,7 +53,7 @@ async def test_a_message_of_the_centre_is_answered_with_200() -> None:
     ],
 )
 async def test_who_gives_no_proof_is_told_twice_and_then_the_second(
-    manner: Manner, verdict: Verdict
+    manner: Manner, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A 200 alone is no proof, nor is an answer to something else or from somebody else."""
     async with both(manner, Manner.PROPER, patience=SHORT) as (mine, (first, second), places):
@@ -63,7 +63,7 @@ async def test_who_gives_no_proof_is_told_twice_and_then_the_second(
             mine._patience = SHORT if place == places[0] else CALM
             return await once(told, place)
 
-        mine.once = patient_with_the_second  # type: ignore[method-assign]
+        monkeypatch.setattr(mine, "once", patient_with_the_second)
         sent = await mine.send(message, places)
         assert [one.verdict for one in sent.tries] == [verdict, verdict, Verdict.RECEIVED]
         assert set(first.alarms) == set(second.alarms) == {message.ref}

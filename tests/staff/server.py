@@ -17,7 +17,7 @@ import urllib3
 
 from tests.processes import children, tell_each, tell_group
 
-START_TIMEOUT_S = 90
+START_TIMEOUT_S = 240
 REQUEST_TIMEOUT_S = 60
 
 

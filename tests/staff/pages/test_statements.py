@@ -163,7 +163,7 @@ def grown(
     }
 
 
-@pytest.mark.timeout(600)  # some hundred pages of 1,000 homes: a minute on an idle machine
+@pytest.mark.timeout(900)  # some hundred pages of 1,000 homes: a minute on an idle machine
 def test_no_page_costs_more_with_more_homes(
     staff_app: Flask, clients: dict[str, FlaskClient]
 ) -> None:

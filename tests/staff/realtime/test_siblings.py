@@ -84,7 +84,7 @@ def ringing(page: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(480)  # two workers start, and each page is asked for until it says so
+@pytest.mark.timeout(900)  # two workers start, and each page is asked for until it says so
 @pytest.mark.postgres
 def test_an_unsaved_alarm_rings_at_every_worker(
     enrolled_home: EnrolledHome, config: StaffConfig, tmp_path: Path

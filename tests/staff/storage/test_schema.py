@@ -112,7 +112,7 @@ def test_nothing_becomes_the_present_schema(empty: Database) -> None:
     _becomes_the_present_one(empty)
 
 
-@pytest.mark.timeout(300)  # the first of each kind makes the old databases of all
+@pytest.mark.timeout(900)  # the first of each kind makes the old databases of all
 @pytest.mark.parametrize("old", REVISIONS)
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_every_old_schema_becomes_the_present_one(
