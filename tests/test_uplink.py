@@ -123,8 +123,9 @@ class Home:
         if self.refuse_down:
             self.refuse_down -= 1
             raise LogUnwritable("the disk is full")
-        self.box.kept(events[-1]["seq"])
-        self._tell("decided", [event["seq"] for event in events])
+        with self.changed:  # who waits for the one has the other too
+            self.box.kept(events[-1]["seq"])
+            self._tell("decided", [event["seq"] for event in events])
 
     def _tell(self, what: str, value: Any) -> None:
         with self.changed:

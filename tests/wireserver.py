@@ -231,7 +231,8 @@ class WireServer:
         """Send bytes to whoever listens now."""
         with self.changed:
             for request in self._streams:
-                self._send(request, raw)
+                with contextlib.suppress(OSError):  # one that hung up meanwhile
+                    self._send(request, raw)
 
     def listening(self) -> int:
         return len(self._streams)

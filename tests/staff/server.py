@@ -65,7 +65,7 @@ class Process:
         (worker,) = children(self._process.pid)
         return len(list(Path(f"/proc/{worker}/task").iterdir()))
 
-    def stop(self, timeout_s: float = 60) -> int:
+    def stop(self, timeout_s: float = START_TIMEOUT_S) -> int:
         """SIGTERM; returns the exit status."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(timeout_s)

@@ -29,7 +29,7 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.homelink.test_routes import read_decided
 from tests.staff.homelink.test_urgent import WATCHER
 from tests.staff.parts import EnrolledHome, add_user, parts_of, sign_in
-from tests.staff.server import Process, Wire
+from tests.staff.server import START_TIMEOUT_S, Process, Wire
 from web.staff.care import actions
 from web.staff.core.config import StaffConfig, load_config
 from web.staff.core.context import Staff
@@ -86,7 +86,7 @@ class Load:
 
     def gets_on(self) -> None:
         """Wait until more was acknowledged: a busy machine takes seconds for a batch."""
-        before, until_s = self.have, time.monotonic() + 60
+        before, until_s = self.have, time.monotonic() + START_TIMEOUT_S
         while self.have <= before:
             assert time.monotonic() < until_s, "it does not work again"
             time.sleep(0.01)
