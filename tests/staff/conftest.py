@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from gateway.clock import ManualClock
-from tests.staff import cheap, postgres, reach
+from tests.staff import cheap, postgres, reach, unordered
 from tests.staff.databases import on_both
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
 from web.staff.core.config import SignInConfig, StaffConfig
@@ -27,6 +28,7 @@ from web.staff.core.secret_files import SecretFiles
 from web.staff.realtime import relay as relay_module
 from web.staff.realtime.relay import PostgresRelay
 from web.staff.runtime.app import create_app
+from web.staff.storage import pg_connection
 from web.staff.storage.database import Database, parse_url
 from web.staff.storage.migrate import migrate
 from web.staff.storage.tables import metadata
@@ -42,6 +44,14 @@ def cheap_hashes() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_database() -> Iterator[None]:
+    """A statement of PostgreSQL's takes as long as a busy machine takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 60.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A throw-away cluster with a migrated database `template_tryggve`; skips when not
@@ -50,9 +60,11 @@ def postgres_url() -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
     reach.listen()
     with postgres.cluster() as url:
-        template = Database(parse_url(postgres.make_database(url, "template_tryggve")))
+        made = postgres.make_database(url, "template_tryggve")
+        template = Database(parse_url(made))
         migrate(template)
         template.close()
+        postgres.far_apart(made)
         postgres.make_database(url, "shared", "template_tryggve")
         yield url
 
@@ -76,15 +88,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh, migrated database: SQLite, and PostgreSQL where that can differ."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        path = tmp_path / "staff.db"
-        path.write_bytes(template.read_bytes())
-        return f"sqlite:///{path}"
-    url: str = request.getfixturevalue("postgres_url")
-    return postgres.emptied(f"{url}shared", [table.name for table in metadata.sorted_tables])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh, migrated database: SQLite, and PostgreSQL where that can differ; there
+    the two give what nobody ordered in opposite orders."""
+    kind = getattr(request, "param", None)
+    if kind == "postgres":
+        url: str = request.getfixturevalue("postgres_url")
+        yield postgres.emptied(f"{url}shared", [table.name for table in metadata.sorted_tables])
+        return
+    template: Path = request.getfixturevalue("sqlite_template")
+    path = tmp_path / "staff.db"
+    path.write_bytes(template.read_bytes())
+    with nullcontext() if kind is None else unordered.backwards():
+        yield f"sqlite:///{path}"
 
 
 @pytest.fixture

@@ -137,6 +137,33 @@ def make_database(url: str, name: str, template: str = "template0") -> str:
     return url + name
 
 
+FIRST_ID = 100_003
+"""What the first row of the first table that is counted gets; the next table begins as far from it
+as this is from nought.  In earnest no test knows a number before it asked for it: whatever was
+tried before used some up.  Beyond what `tests/staff/many_homes.py` gives out itself."""
+
+FAR_APART = """
+DO $$
+DECLARE
+    name regclass;
+    at bigint := {first};
+BEGIN
+    FOR name IN SELECT seqrelid FROM pg_sequence JOIN pg_class ON oid = seqrelid ORDER BY relname
+    LOOP
+        EXECUTE format('ALTER SEQUENCE %s START %s RESTART', name, at);
+        at := at + {first};
+    END LOOP;
+END $$
+"""
+
+
+def far_apart(url: str) -> None:
+    """Let each table of a database count from a number of its own (also once it was emptied), so
+    that no test takes one for another, or finds a row by 1."""
+    with connected(url) as connection:
+        connection.execute(FAR_APART.format(first=FIRST_ID))
+
+
 LOCK_TIMEOUT_S = 60
 """How long to wait for a connection that an earlier test left in a transaction."""
 

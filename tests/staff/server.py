@@ -40,7 +40,7 @@ class Process:
 
     def wait(self) -> None:
         """Until it answers."""
-        pool = urllib3.PoolManager(retries=False, timeout=2.0)
+        pool = urllib3.PoolManager(retries=False, timeout=20.0)
         until = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < until:
             assert self._process.poll() is None, self._log.read_text()

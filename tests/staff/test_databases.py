@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select
 
-from tests.staff import postgres, reach
+from tests.staff import postgres, reach, unordered
 from tests.staff.databases import ON_BOTH, on_both
 from web.staff.storage import tables
 from web.staff.storage.database import Database, parse_url
@@ -51,6 +52,7 @@ def test_between_two_tests_nothing_is_left(
     names = [table.name for table in tables.metadata.sorted_tables]
     url = f"{postgres_url}shared"
     database = Database(parse_url(url))
+    numbers: list[int] = []
     try:
         for _ in range(2):
             postgres.emptied(url, names)
@@ -59,10 +61,38 @@ def test_between_two_tests_nothing_is_left(
                 home = {"id": "h", "org_id": "o", "label": "1", "timezone": "UTC"}
                 tx.conn.execute(insert(tables.home).values(**home))
                 made = insert(tables.role).values(name="r").returning(tables.role.c.id)
-                assert tx.conn.execute(made).scalar_one() == 1
+                numbers.append(tx.conn.execute(made).scalar_one())
         postgres.emptied(url, names)
+        assert numbers[0] == numbers[1] >= postgres.FIRST_ID
         with database.read() as conn:
             for table in tables.metadata.sorted_tables:
                 assert conn.execute(select(func.count()).select_from(table)).scalar_one() == 0
     finally:
         database.close()
+
+
+def test_what_nobody_ordered_comes_backwards_where_both_are_tested(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    """And as it was written elsewhere: a test that passes on both puts it in an order itself."""
+    found: list[list[str]] = []
+    ways: list[AbstractContextManager[None]] = [nullcontext(), unordered.backwards(), nullcontext()]
+    for number, how in enumerate(ways):
+        path = tmp_path / f"{number}.db"
+        path.write_bytes(sqlite_template.read_bytes())
+        with how:
+            database = Database(parse_url(f"sqlite:///{path}"))
+            with database.write() as tx:
+                tx.conn.execute(insert(tables.role), [{"name": name} for name in "ba"])
+                found.append([row.name for row in tx.conn.execute(select(tables.role))])
+            database.close()
+    assert found == [["b", "a"], ["a", "b"], ["b", "a"]]
+
+
+@pytest.mark.postgres
+def test_no_two_tables_share_a_number(postgres_url: str) -> None:
+    """Each counts from one of its own, far from the others', and none from 1."""
+    with postgres.connected(f"{postgres_url}template_tryggve") as conn:
+        begins = [row[0] for row in conn.execute("SELECT seqstart FROM pg_sequence")]
+    assert len(begins) == len(set(begins)) > 5
+    assert all(one % postgres.FIRST_ID == 0 for one in begins)

@@ -17,12 +17,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
 
 from tests.staff.ladders.conftest import hand, provider
 from tests.staff.ladders.hand import Hand
 from tests.staff.many_homes import furnish
-from tests.staff.parts import EnrolledHome, add_user, parts_of, sign_in
+from tests.staff.parts import EnrolledHome, add_user, sign_in
 from tests.staff.visits.calendars import calendar, event, morning
 from tests.staff.walked import ways
 from web.staff import pages
@@ -61,19 +60,6 @@ KNOWN = {
 """What stands in addresses, and in forms beside what is odd."""
 
 
-COUNT_ON = text("""
-DO $$
-DECLARE
-    name regclass;
-BEGIN
-    FOR name IN SELECT seqrelid FROM pg_sequence LOOP
-        EXECUTE format('ALTER SEQUENCE %s RESTART WITH 1000', name);
-    END LOOP;
-END $$
-""")
-"""PostgreSQL has not counted the rows that a test numbered itself."""
-
-
 class Somebody:
     """Who may do everything, and tries it."""
 
@@ -81,8 +67,6 @@ class Somebody:
         self.app = app
         add_user(app, "p7", [role.value for role in Role], homes=["h1"])
         furnish(home, "p7")
-        with parts_of(app).db.write() as tx:
-            tx.conn.execute(COUNT_ON)
         self.comes_in()
 
     def comes_in(self) -> None:

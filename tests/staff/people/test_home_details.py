@@ -49,10 +49,11 @@ def wrong(call: Callable[..., Any], *args: Any) -> Wrong:
 
 
 def changes(staff: Staff) -> list[tuple[str, str, str | None]]:
-    """Every change of a home that was noted: origin, what, by whom."""
+    """Every change of a home that was noted: origin, what, by whom; of each origin in its order."""
+    found = rows(staff, tables.event, kind="home.changed")
     return [
         (row.origin, json.loads(row.body)["data"]["what"], row.person)
-        for row in rows(staff, tables.event, kind="home.changed")
+        for row in sorted(found, key=lambda row: (row.origin, row.seq))
     ]
 
 

@@ -59,7 +59,7 @@ def test_two_administrators_do_not_take_each_other_away(
     ready, told = Barrier(2), []
 
     def press(by: Actor, whom: str) -> None:
-        ready.wait(30)
+        ready.wait(60)
         try:
             change(staff, by, whom)
         except Refused as refusal:
@@ -88,10 +88,10 @@ def test_the_last_way_in_is_not_taken(staff_app: Flask, staff: Staff) -> None:
 
 
 def only_a_passkey(staff: Staff) -> None:
-    """The first account signs in by nothing else."""
+    """`p1` signs in by nothing else."""
     u = tables.user.c
     passkey = {
-        "user_id": 1,
+        "user_id": rows(staff, tables.user, person_id="p1")[0].id,
         "credential_id": b"c",
         "public_key": b"k",
         "backup_state": False,

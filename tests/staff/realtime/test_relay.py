@@ -293,5 +293,6 @@ def test_an_alarm_whose_commit_was_not_answered_is_on_the_screens(
         told = screen.get(60)
         assert told is not None and told.kind == AlarmRaised.KIND
     monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 60.0)
+    staff.db.engine.dispose()
     assert home.post("urgent", raised).status_code == 200
     home.close()

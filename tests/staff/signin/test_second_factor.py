@@ -195,7 +195,7 @@ def test_a_stolen_password_sets_nothing_up_beside_a_passkey(
     with staff.db.write() as tx:
         tx.conn.execute(
             tables.passkey.insert().values(
-                user_id=1,
+                user_id=rows(staff, tables.user, person_id="p1")[0].id,
                 credential_id=b"c",
                 public_key=b"p",
                 backup_state=False,

@@ -36,6 +36,9 @@ from web.staff.storage.pg_prepared import Prepared
 
 AT = datetime(2026, 11, 23, 1, 14, 5, tzinfo=UTC)
 
+IN_EARNEST = pg_connection.ANSWER_TIMEOUT_S, pg_connection.CONNECT_TIMEOUT_S
+"""What holds outside the tests, which are patient (`tests/staff/conftest.py`)."""
+
 
 @pytest.fixture
 def database(postgres_url: str) -> Iterator[Database]:
@@ -224,8 +227,8 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     served when it goes on."""
     if postgres.programs() is None:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    for name in ("ANSWER_TIMEOUT_S", "CONNECT_TIMEOUT_S"):
-        assert getattr(pg_connection, name) <= 10
+    assert max(IN_EARNEST) <= 10
+    monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", IN_EARNEST[0])
     brief = {**pg_connection.SETTINGS, "connect_timeout": 2}
     monkeypatch.setattr(relay_module, "QUIET_S", 0.1)
     monkeypatch.setattr(relay_module, "RECONNECT_S", 0.05)

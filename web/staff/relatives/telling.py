@@ -112,7 +112,8 @@ class Teller(Repeating):
         now, m = self._staff.clock.now(), relative_message
         due = (m.c.ended.is_(None), m.c.again_at <= now)
         with self._staff.db.read() as conn:
-            waiting = list(conn.execute(select(m.c.id).where(*due).limit(100)).scalars())
+            first = select(m.c.id).where(*due).order_by(m.c.at, m.c.id)  # who came, then who left
+            waiting = list(conn.execute(first.limit(100)).scalars())
         taken = []
         for number in waiting:
             with self._staff.write() as tx:
