@@ -155,7 +155,7 @@ class Stage:
             if self.staff.poll() is not None:
                 raise StageError(f"the staff server stopped; see {self.folder / 'staff.log'}")
             try:
-                if urllib3.request("GET", f"{self.url}/healthz", timeout=2, retries=False).status:
+                if urllib3.request("GET", f"{self.url}/healthz", timeout=20, retries=False).status:
                     return
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.05)
