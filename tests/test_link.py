@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import ipaddress
 import json
 import socket
@@ -10,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,9 +23,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.errors import LinkDown, LinkRefused
+from gateway.link import answers, enrolment
 from gateway.link import https as module
 from gateway.link.https import GapError, Link, ServerTime, body_of, down, refusal
-from gateway.wire import EventBatch
+from gateway.wire import EnrollRequest, EventBatch
 from tests.wireserver import WireServer
 
 KEY = Ed25519PrivateKey.generate()
@@ -144,7 +147,7 @@ def test_nobody_there_is_down() -> None:
 def test_a_server_that_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the request and never answers: the time-out holds, and it is not asked twice."""
     monkeypatch.setattr(module, "ANSWER_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(module.Lane._request, "__kwdefaults__", {"answer_s": 0.2, "preload": True})
+    monkeypatch.setattr(module.Lane._request, "__kwdefaults__", {"answer_s": 0.2})
     with socket.create_server(("127.0.0.1", 0)) as silent:
         taken: list[socket.socket] = []
         thread = threading.Thread(target=lambda: taken.append(silent.accept()[0]), daemon=True)
@@ -155,6 +158,54 @@ def test_a_server_that_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
         assert time.monotonic() - began < 20, "what an answer has otherwise"
         thread.join(60)
         taken[0].close()
+
+
+ENDLESS = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"4000\r\n" + b" " * 0x4000 + b"\r\n",
+)
+PACKED = (
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n",
+    gzip.compress(b" " * 30_000_000) + b"\0" * 4000,
+)
+SLOW = (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" ")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"), [(ENDLESS, "too long"), (PACKED, "too long"), (SLOW, "too slow")]
+)
+@pytest.mark.parametrize("asked", ["events", "enroll", "signal"])
+def test_an_answer_has_an_end(
+    said: tuple[bytes, bytes], why: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Endless, packed to a thousandth, or byte by byte: nothing of it is kept, no lane hangs."""
+    monkeypatch.setattr(answers, "WHOLE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        def answer() -> None:
+            line, _ = listening.accept()
+            with line, suppress(OSError):
+                line.recv(65_536)
+                line.sendall(said[0])
+                until = time.monotonic() + 60
+                while time.monotonic() < until:
+                    line.sendall(said[1])
+                    time.sleep(0.01)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        begun = time.monotonic()
+        with pytest.raises(LinkDown, match=why):
+            if asked == "events":
+                Link(url, "h1", KEY).lane().events([], 0)
+            elif asked == "signal":
+                Link(url, "h1", KEY).lane().post("/call", b"{}", {})
+            else:
+                asks = EnrollRequest(code="A" * 11, public_key="x", version="1")
+                enrolment._ask(url, asks, None, "h1")
+        assert time.monotonic() - begun < 50, "it ends by itself, not when the other end does"
+        thread.join(70)
 
 
 def test_a_kept_connection_that_was_closed_is_replaced(server: WireServer) -> None:

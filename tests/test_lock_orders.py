@@ -291,12 +291,13 @@ async def test_forged_grants_are_refused(home: Home) -> None:
     await home.lock_orders.order(f"{head}.{body}.{signature}")
     unsigned = jwt.encode(claims, key="", algorithm="none", headers={"kid": "k1"})
     await home.lock_orders.order(unsigned)
-    for noise in ("", "a.b.c", "…", "x" * 10_000):
+    deep = base64.urlsafe_b64encode(b"[" * 100_000).decode()  # nested deeper than Python reads
+    for noise in ("", "a.b.c", "…", "x" * 10_000, f"{deep}.{body}.{signature}"):
         await home.lock_orders.order(noise)
     request_token = jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k1"})
     await home.lock_orders.order(request_token)
     assert home.lock.turns == []
-    assert home.refusals() == [Refusal.FORGED] * 9
+    assert home.refusals() == [Refusal.FORGED] * 10
 
 
 async def test_a_grant_is_used_once(home: Home) -> None:

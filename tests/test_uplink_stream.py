@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from gateway.link.uplink import Uplink
 from gateway.wire import HEARTBEAT_S
 from tests.test_uplink import Home, MemoryOutbox, box, home, server, uplink
@@ -44,6 +46,25 @@ def test_a_hole_in_the_stream_is_asked_for_again(
     assert server.wait(lambda: server.last_ids == ["0", "1"])
     server.drop_streams()
     assert home.all("decided") == [[1]]
+
+
+@pytest.mark.parametrize("said", ["[" * 100_000, '{"seq":' + "9" * 9999 + "}", "{}", "x"])
+def test_what_is_no_event_is_one_sentence(
+    server: WireServer,
+    box: MemoryOutbox,
+    uplink: Uplink,
+    home: Home,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nested without end, or a number of thousands of digits: the stream is opened again, and the
+    log has no traceback."""
+    uplink.start()
+    assert server.wait(lambda: server.listening() == 1)
+    server.tell(f"event: decided\nid: 1\ndata: {said}\n\n".encode())
+    assert server.wait(lambda: server.last_ids == ["0", "0"])
+    assert [record for record in caplog.records if record.exc_info] == []
+    assert box.down_have() == 0
 
 
 def test_a_new_log_takes_up_the_stream_where_the_home_had_come(

@@ -47,6 +47,7 @@ from gateway.config.toml_file import read
 from gateway.doors import install_code
 from gateway.errors import ConfigError, LinkDown, LinkRefused, SecretError, UserError
 from gateway.events import ServerKeyAdded
+from gateway.link.answers import whole
 from gateway.link.https import (
     ANSWER_TIMEOUT_S,
     API,
@@ -276,7 +277,7 @@ def _ask(url: str, asked: EnrollRequest, ca_file: Path | None, home: str) -> Enr
     secure = url.startswith("https:")
     pool = open_pool(url, tls_context(ca_file) if secure else None)
     try:
-        response = pool.urlopen(
+        came = pool.urlopen(
             "POST",
             f"{urlsplit(url).path.rstrip('/')}{API}/enroll",
             body=asked.model_dump_json().encode(),
@@ -289,13 +290,15 @@ def _ask(url: str, asked: EnrollRequest, ca_file: Path | None, home: str) -> Enr
             redirect=False,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=ANSWER_TIMEOUT_S),
+            preload_content=False,
         )
+        response = whole(came)
     except (HTTPError, OSError, ssl.SSLError) as error:
         raise down(error, f"{url} does not answer") from error
     finally:
         pool.close()
     try:
-        require_common_protocol(response)
+        require_common_protocol(came)
     except LinkRefused as error:
         raise UserError(f"{error.text} Nothing was enrolled here.") from error
     if response.status != 200:

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import jwt
@@ -27,6 +27,7 @@ from pydantic import BaseModel, ValidationError
 from urllib3.exceptions import HTTPError
 
 from gateway.errors import LinkDown, LinkRefused
+from gateway.link.answers import Answer, whole
 from gateway.link.line import Line, line_in
 from gateway.version import version
 from gateway.wire import (
@@ -217,9 +218,9 @@ class Lane:
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
         """What the server answers to anything else.  Raises `LinkRefused`, `LinkDown`."""
-        response = self._request("POST", path, body, headers)
+        response = self._asked(path, body, headers)
         if response.status == 401 and self._learn(response.data):
-            response = self._request("POST", path, body, headers)
+            response = self._asked(path, body, headers)
         if response.status != 200:
             raise refusal(response.status, response.data)
         return response.data
@@ -227,16 +228,16 @@ class Lane:
     def get(self, path: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         """An answer whose body whoever asked reads, within bounds of theirs, and closes.  Raises
         `LinkDown`."""
-        return self._request("GET", path, None, headers, preload=False)
+        return self._request("GET", path, None, headers)
 
     def stream(self, last_id: int) -> Stream:
         """Open the stream after the number `last_id`.  Raises `LinkRefused`, `LinkDown`."""
         response = self._open_stream(last_id)
-        said = b"" if response.status == 200 else _read_all(response)
+        said = b"" if response.status == 200 else self._whole(response).data
         if response.status == 401 and self._learn(said):
             response.close()
             response = self._open_stream(last_id)
-            said = b"" if response.status == 200 else _read_all(response)
+            said = b"" if response.status == 200 else self._whole(response).data
         if response.status != 200:
             response.close()
             raise refusal(response.status, said)
@@ -247,8 +248,7 @@ class Lane:
 
     def _open_stream(self, last_id: int) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last_id)}
-        silence_s = STREAM_SILENCE_S
-        return self._request("GET", "/stream", None, headers, answer_s=silence_s, preload=False)
+        return self._request("GET", "/stream", None, headers, answer_s=STREAM_SILENCE_S)
 
     def close(self) -> None:
         """Drop the connection."""
@@ -264,15 +264,25 @@ class Lane:
         if len(body) >= GZIP_FROM_BYTES:
             body = gzip.compress(body, 1, mtime=0)
             headers["Content-Encoding"] = "gzip"
-        response = self._request("POST", path, body, headers)
+        response = self._asked(path, body, headers)
         if response.status == 401 and self._learn(response.data):
-            response = self._request("POST", path, body, headers)
+            response = self._asked(path, body, headers)
         line = line_in(response.headers, self.line)
         if bodies:
             self.line = line
         if response.status != 200:
             raise refusal(response.status, response.data, line)
         return answer(Have, response.data).have
+
+    def _asked(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        return self._whole(self._request("POST", path, body, headers))
+
+    def _whole(self, response: urllib3.BaseHTTPResponse) -> Answer:
+        try:
+            return whole(response)
+        except (HTTPError, OSError, ssl.SSLError) as error:
+            self.close()
+            raise down(error, "the staff server's answer broke off") from error
 
     def _request(
         self,
@@ -282,11 +292,10 @@ class Lane:
         headers: dict[str, str],
         *,
         answer_s: float = ANSWER_TIMEOUT_S,
-        preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         headers = {**headers, BACKLOG_HEADER: str(self._link.backlog())}
         try:
-            return self._once(method, path, body, headers, answer_s, preload)
+            return self._once(method, path, body, headers, answer_s)
         except urllib3.exceptions.ProtocolError as error:
             # a kept connection that the server closed meanwhile says so only now; every request
             # of ours may come twice, so it is sent again at once, on a new one
@@ -296,7 +305,7 @@ class Lane:
             self.close()
             raise down(error, "no answer from the staff server") from error
         try:
-            return self._once(method, path, body, headers, answer_s, preload)
+            return self._once(method, path, body, headers, answer_s)
         except (HTTPError, OSError, ssl.SSLError) as error:
             self.close()
             raise down(error, "no answer from the staff server") from first
@@ -308,7 +317,6 @@ class Lane:
         body: bytes | None,
         headers: dict[str, str],
         answer_s: float,
-        preload: bool,
     ) -> urllib3.BaseHTTPResponse:
         target = f"{self._prefix}{API}{path}"
         sent = {
@@ -325,7 +333,7 @@ class Lane:
             redirect=False,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=answer_s),
-            preload_content=preload,
+            preload_content=False,
         )
         self._note_date(response)
         require_common_protocol(response)
@@ -440,11 +448,3 @@ def answer(model: type[_Model], body: bytes) -> _Model:
     except ValidationError as error:
         # a captive portal answers 200 to everything: that is no "I have it"
         raise LinkDown("what answers is not our server") from error
-
-
-def _read_all(response: Any) -> bytes:
-    try:
-        data: bytes = response.read(65536)
-    except (HTTPError, OSError, ssl.SSLError):
-        return b""
-    return data

@@ -149,6 +149,6 @@ def _decided(message: Message, origin: str) -> dict[str, Any]:
         if event["origin"] == origin and type(seq) is int and seq > 0:
             checked: dict[str, Any] = event
             return checked
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LinkDown("an event on the stream could not be read") from error
     raise LinkDown("an event on the stream is not about this home")
