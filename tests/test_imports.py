@@ -333,6 +333,10 @@ def test_the_server_knows_of_the_gateway_only_what_both_speak() -> None:
     )
 
 
+DRAWN = ("web.icons", "web.driver_words", "web.shown_text")
+"""What the home's page and the server's pages have in common."""
+
+
 def test_the_page_of_the_home_knows_only_its_own_port() -> None:
     """`web.home` is handed what it shows; it cannot reach the engine, and opens no door.  What it
     has in common with the server's pages is pure, or drawn."""
@@ -341,9 +345,7 @@ def test_the_page_of_the_home_knows_only_its_own_port() -> None:
             f"{module.where(found.line)} imports {found.target}"
             for module, found in imports_of("web.home")
             if within(found.target, "gateway", "drivers", "web")
-            and not within(
-                found.target, "web.home", "web.icons", "web.driver_words", *HOME_PAGE_KNOWS
-            )
+            and not within(found.target, "web.home", *DRAWN, *HOME_PAGE_KNOWS)
             and found.target != "web"  # where its files lie
         ]
     )

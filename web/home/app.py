@@ -26,6 +26,7 @@ from flask import (
     url_for,
 )
 
+from web import shown_text
 from web.home import door, entry, guard, install
 from web.home.port import Access, Health, HomePort, HomeState, InstallPort, TestResult
 from web.home.sessions import Sessions, Who
@@ -96,6 +97,7 @@ def create_app(
     """The page over `port`; `installs` is what installs the home (None: not from here).  Holds no
     state but sessions and the last self-test."""
     app = Flask(__name__)
+    shown_text.add_to(app.jinja_env)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.config.update(MAX_CONTENT_LENGTH=FORM_MAX_BYTES, PREFERRED_URL_SCHEME="https")
     tests = _Tests(port)

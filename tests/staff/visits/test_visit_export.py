@@ -71,11 +71,15 @@ def test_csv_for_a_spreadsheet(enrolled_home: EnrolledHome, staff: Staff) -> Non
     assert "Prov" not in data.decode()
 
 
-@pytest.mark.parametrize("text", ["=A1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "  =1"])
+@pytest.mark.parametrize(
+    "text",
+    ["=A1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "  =1", "\xa0=1", "\uff1d1", "\uff20x"],
+)
 def test_no_cell_is_a_formula(text: str) -> None:
     """Whatever a planning system called it."""
     assert visit_export.cell(text) == f"'{text}"
     assert visit_export.cell("8-10 å=ä") == "8-10 å=ä"
+    assert visit_export.cell("\u202e\u200b=A1") == "'=A1", "nor behind what nobody sees"
 
 
 def test_fhir_encounters(enrolled_home: EnrolledHome, staff: Staff) -> None:

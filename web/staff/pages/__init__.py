@@ -15,6 +15,7 @@ from importlib import import_module
 
 from flask import Blueprint, Flask
 
+from web import shown_text
 from web.staff.pages import error_pages, last_passkey, layout, look, odd_text, routes, row_guard
 
 
@@ -33,6 +34,7 @@ def _read_all(folders: tuple[str, ...]) -> None:
 
 def register(app: Flask) -> None:
     """Add the pages, what their templates need, and the pages for what goes wrong."""
+    shown_text.add_to(app.jinja_env)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.context_processor(layout.context)

@@ -35,7 +35,7 @@ from werkzeug.exceptions import Unauthorized
 
 from gateway import events
 from gateway.events import Severity, utc_text
-from web import icons
+from web import icons, shown_text
 from web.staff.care import mass_alarms
 from web.staff.care.mass_alarms import MassAlarm
 from web.staff.core import i18n
@@ -184,7 +184,7 @@ def wants_json() -> bool:
 
 def answer_json(text: str, status: int = 200, **more: str) -> Response:
     """A sentence for our script to show."""
-    answer = jsonify(text=text, **more)
+    answer = jsonify(text=shown_text.seen(text), **more)
     answer.status_code = status
     return answer
 

@@ -17,6 +17,7 @@ from flask import current_app, url_for
 from flask_babel import format_decimal
 from markupsafe import Markup
 
+from web.shown_text import seen as seen_text
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
@@ -175,7 +176,7 @@ def draw(
     ]
     svg = Markup(
         '<svg class="zone-map" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
-    ).format(WIDTH, HEIGHT, said, Markup("").join(parts))
+    ).format(WIDTH, HEIGHT, seen_text(said), Markup("").join(parts))
     source = tiles_source() if chart is not None else ""
     return Drawing(svg, view, source)
 
@@ -217,7 +218,7 @@ def _rings(view: View, home: Point | None) -> Iterator[Markup]:
 
 def _text(css: str, x: float, y: float, text: str) -> Markup:
     return Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>').format(
-        css, x, y, text
+        css, x, y, seen_text(text)
     )
 
 

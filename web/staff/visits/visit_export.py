@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from gateway.events import utc_text
+from web.shown_text import seen
 from web.staff.core.i18n import local
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
@@ -25,8 +26,9 @@ from web.staff.visits import followup, plan
 from web.staff.visits.followup import Compared, DoneVisit, Undone
 from web.staff.visits.visit_actions import times_of
 
-OPENERS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A cell that begins so is taken for a formula by a spreadsheet (OWASP: CSV injection)."""
+OPENERS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A cell that begins so is taken for a formula by a spreadsheet (OWASP: CSV injection); the last
+four are the first four in full width."""
 
 LOOK_BACK = timedelta(days=2)
 """A visit that began this long before the days asked for may still answer a visit planned in
@@ -108,8 +110,8 @@ def _belongs(line: Compared, start: datetime, end: datetime, now: datetime) -> b
 
 def cell(text: object) -> str:
     """A value as a spreadsheet may show it: never a formula."""
-    said = "" if text is None else str(text)
-    return f"'{said}" if said.lstrip(" ").startswith(OPENERS) or said.startswith(OPENERS) else said
+    said = "" if text is None else seen(str(text))
+    return f"'{said}" if said.lstrip().startswith(OPENERS) or said.startswith(OPENERS) else said
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
