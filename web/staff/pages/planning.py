@@ -88,6 +88,7 @@ def planning(actor: Actor) -> ResponseReturnValue:
     "/administration/planering",
     "planning_change",
     right=Right.ASSIGN,
+    file_max=BODY_MAX_BYTES,
     examples=({"do": "check"}, {"do": "save", "upload": "x"}, {"do": "undo", "upload": "x"}),
 )
 def change(actor: Actor) -> ResponseReturnValue:

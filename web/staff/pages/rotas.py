@@ -117,7 +117,7 @@ def change(actor: Actor) -> ResponseReturnValue:
     return answered(_("Sparat."), back)
 
 
-@post("/jour/kalender", "rotas_calendar", right=Right.ASSIGN)
+@post("/jour/kalender", "rotas_calendar", right=Right.ASSIGN, file_max=FILE_MAX_BYTES)
 def calendar(actor: Actor) -> ResponseReturnValue:
     """POST `/jour/kalender`: read shifts from an iCalendar file."""
     chosen, file = request.form.get("rota", "")[:100], request.files.get("file")

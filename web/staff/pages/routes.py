@@ -52,6 +52,8 @@ class Route:
     menu: Menu | None
     under: str | None
     public: bool
+    file_max: int
+    """Bytes of the file that its form brings; 0: it brings none."""
     examples: tuple[Fields, ...]
     """Forms (or queries) with which it does or shows something; ids that stand for what is there
     (`home`, `alarm`, `person`, …) are left to those who try it."""
@@ -81,10 +83,11 @@ def post(
     *,
     right: Right | None = None,
     public: bool = False,
+    file_max: int = 0,
     examples: tuple[Fields, ...] = ({},),
 ) -> Callable[[F], F]:
     """The view takes a form.  Without its token no form gets here."""
-    return _declared("POST", path, name, right, None, None, public, examples)
+    return _declared("POST", path, name, right, None, None, public, examples, file_max)
 
 
 def _declared(
@@ -96,6 +99,7 @@ def _declared(
     under: str | None,
     public: bool,
     examples: tuple[Fields, ...],
+    file_max: int = 0,
 ) -> Callable[[F], F]:
     if any(route.name == name for route in ROUTES):
         raise ValueError(f"the page {name} is declared twice")
@@ -103,7 +107,8 @@ def _declared(
         raise ValueError(f"the page {name} asks nobody to sign in, and for a right")
 
     def declare(view: F) -> F:
-        ROUTES.append(Route(method, path, name, view, right, menu, under, public, examples))
+        at = (method, path, name, view, right, menu, under, public, file_max, examples)
+        ROUTES.append(Route(*at))
         return view
 
     return declare

@@ -124,7 +124,7 @@ def _assemble(
     app.extensions[channels.EXTENSION] = ways = channels.open_all(parts, secrets)
     i18n.init_app(app)
     auth.init_app(app, secrets, signing_on.GroupRights())
-    web_security.init_app(app)
+    web_security.init_app(app, {f"pages.{one.name}": one.file_max for one in pages.discover()})
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(live.blueprint)
     app.register_blueprint(health.blueprint)

@@ -5,7 +5,10 @@ Not for: who may do what (`web.staff.core.rights`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Flask, Response, request
+from flask_login import current_user
 
 CSP = "; ".join(
     (
@@ -28,12 +31,25 @@ HSTS_S = 31_536_000
 """A year, as browsers' preload lists ask for."""
 
 FORM_MAX_BYTES = 200_000
-"""Of a form; the link's requests have a limit of their own."""
+"""Of a form beside its file."""
+
+PROGRAMS = ("link", "channels", "plan_api", "positions_api")
+"""Blueprints that programs ask: each reads no more of a body than it takes, and says so."""
 
 
-def init_app(app: Flask) -> None:
-    """Add the headers to every answer."""
+def init_app(app: Flask, files: Mapping[str, int]) -> None:
+    """Bound what a form may bring, and add the headers to every answer.  `files`: bytes of the file
+    that a form brings, by endpoint.  It is read before anybody knows what it is, and a file of any
+    size would be written to the server's disk first: who is not signed in brings none."""
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_MAX_BYTES
+
+    @app.url_value_preprocessor
+    def _bound(endpoint: str | None, _values: object) -> None:
+        if request.blueprint in PROGRAMS:
+            return
+        file_max = files.get(endpoint or "", 0)
+        brings = file_max if file_max and current_user.is_authenticated else 0
+        request.max_content_length = FORM_MAX_BYTES + brings
 
     @app.after_request
     def _headers(response: Response) -> Response:
