@@ -5,22 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from gateway.envelope import Draft
 from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmType,
+    CheckPlanned,
     DeviceFailed,
+    DoorClosed,
+    DoorOpened,
     Severity,
+    Stamp,
+    VisitStarted,
 )
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.pages.test_pages import ask
 from tests.staff.parts import EnrolledHome, add_home
 from web.staff.core.rights import Actor, Role
+from web.staff.pages.homes import SHOWN
+from web.staff.pages.incidents import LINES
 from web.staff.pages.start import landing
+from web.staff.pages.timeline import LANE_MAX
 
 MIN = timedelta(minutes=1)
 As = Callable[..., FlaskClient]
@@ -165,6 +175,46 @@ def test_an_incident_is_taken_and_closed_together(as_role: As, home: EnrolledHom
     closed = post(one, "/larm/avsluta", outcome="helped", **fields)  # type: ignore[arg-type]
     assert closed.get_json()["text"] == "Larmen är avslutade."
     assert cards(one) == [("card incident alarm fresh", [third])]
+
+
+def test_a_home_that_raises_hundreds_holds_up_no_page(as_role: As, home: EnrolledHome) -> None:
+    """The page stays small, each alarm is on it, and a form takes and closes all that it shows."""
+    carer = as_role("caregiver", homes=("h1",))
+    alarm = AlarmRaised.usual(AlarmType.PENDANT, home.clock.now())
+    refs = [event.ref for event in home.send(*[alarm] * 405)]
+    page = text_of(carer, "/nu")
+    assert len(page.encode()) < 250_000
+    shown = cards(carer)
+    assert {len(lines) for _classes, lines in shown} == {LINES}
+    rows = re.findall(r'href="[^"]*oppna=(home%3Ah1[^"&]+|home:h1[^"&]+)', page)
+    assert len(shown) + len(set(rows)) == 405 // LINES + 1, "each alarm is in a card or a row"
+    first = shown[0][1]
+    assert set(first) <= set(refs)
+    fields: Any = {"alarm": first, "home": "h1"}
+    post(carer, "/larm/ta", **fields)
+    closed = post(carer, "/larm/avsluta", finding="test", **fields)
+    assert closed.get_json()["text"] == "Larmen är avslutade."
+    left = [ref for _classes, lines in cards(carer) for ref in lines]
+    assert not set(first) & set(left)
+    assert len(text_of(carer, "/hem/h1").encode()) < 250_000
+
+
+def test_a_home_that_tells_thousands_holds_up_no_page(as_role: As, home: EnrolledHome) -> None:
+    """Doors, checks and visits of its day: of each the newest are drawn and told, and that it is so
+    is said."""
+    carer = as_role("caregiver", "night_watcher", homes=("h1",), person="p7")
+    now = home.clock.now()
+    visit = Draft(VisitStarted(since=now - MIN, source=Stamp.TAP), person="p7")
+    for _ in range(2):
+        home.send(*[DoorOpened(), DoorClosed()] * 200, device="front", at=now - MIN)
+        home.send(*[visit] * 300)
+    checks = [CheckPlanned(check=f"n@{n}", slot=now, report_by=now) for n in range(400)]
+    home.send(*checks)
+    page = text_of(carer, "/hem/h1")
+    assert len(page.encode()) < 250_000
+    assert "Det senaste visas." in page
+    assert page.count('data-test="check-open"') == SHOWN
+    assert page.count("tl-door") < 2 * LANE_MAX + 10
 
 
 def test_the_form_to_close_is_open_for_who_took_it(carer: FlaskClient, home: EnrolledHome) -> None:

@@ -44,6 +44,10 @@ from web.staff.storage import tables as t
 PAGE = 60
 """Homes on a sheet of the list: a few screens, and as much as somebody looks through for a home."""
 
+SHOWN = 20
+"""Open alarms and checks of a home on its page, the newest and the most urgent; Nu and Nattillsyn
+have the others."""
+
 OPENERS = 40
 """People on a sheet of those who may open: a large team is on one."""
 
@@ -183,6 +187,9 @@ def one_home(actor: Actor, home: str) -> str:
             if care
             else []
         )
+        a = t.alarm.c
+        ringing = select(t.alarm).where(lookups.open_alarms(actor), a.home_id == home)
+        open_alarms = conn.execute(ringing.order_by(a.raised_at.desc(), a.id)).all()
         lines = event_list.latest(conn, actor, event_list.Filter(homes=(home,)), LATEST)
         return page(
             "home.html",
@@ -194,7 +201,7 @@ def one_home(actor: Actor, home: str) -> str:
             care=care,
             no_looks=looks_withdrawn(conn, [home] if care else []),
             day=day,
-            checks={card.key: card for card in checks}.values(),
+            checks=list({card.key: card for card in checks}.values())[:SHOWN],
             wide=wide,
             narrow=narrow,
             may_ask=actor.may(Right.ASK_SERVICE),
@@ -210,9 +217,8 @@ def one_home(actor: Actor, home: str) -> str:
             chain=chain_state.chain_shown(conn, home, place.zone, now),
             openers=_openers(conn, actor, home) if actor.may(Right.ASSIGN) else None,
             listing=event_list.listing(conn, actor, lines, places, names),
-            open_alarms=conn.execute(
-                select(t.alarm).where(lookups.open_alarms(actor), t.alarm.c.home_id == home)
-            ).all(),
+            open_alarms=open_alarms[:SHOWN],
+            more_alarms=max(0, len(open_alarms) - SHOWN),
             **main_attributes(
                 kinds="bed mat door lock unlock grant visit check alarm device home gateway power "
                 "clock log absence motion moisture pendant contact server",

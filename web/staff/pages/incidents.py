@@ -27,6 +27,11 @@ TOGETHER = timedelta(minutes=10)
 """Alarms of a home that were raised within this of each other are one incident: a rule waits for
 minutes (bed exit: ten) for what another tells at once."""
 
+LINES = 20
+"""Alarms of one incident: a fall rings from a handful of things.  A home that raises hundreds is
+broken or in the wrong hands; they are as many cards of so many, each a row where there is no room,
+so that no page is held up by it, and a form takes or closes all that it shows."""
+
 FRESH = timedelta(minutes=10)
 """For this long an alarm that nobody has taken is shown with its whole weight: within it somebody
 should be on the way; an older one is known to everybody who looks at the page."""
@@ -252,14 +257,14 @@ def _name(person: str | None, names: Mapping[str, str]) -> str | None:
 
 def together(lines: Sequence[AlarmLine]) -> list[list[AlarmLine]]:
     """The alarms by incident, each oldest first: of one home and severity, and either of one kind
-    or raised within `TOGETHER` of the one before."""
+    or raised within `TOGETHER` of the one before; of more than `LINES`, several."""
     groups: dict[tuple[str, int], list[list[AlarmLine]]] = {}
     for line in sorted(lines, key=lambda line: (line.at, line.row.id)):
         of_home = groups.setdefault((line.row.home_id, haste(line.row.severity)), [])
         for group in of_home:
             soon = line.at - group[-1].at <= TOGETHER
             same = line.row.type is not None and any(one.row.type == line.row.type for one in group)
-            if soon or same:
+            if (soon or same) and len(group) < LINES:
                 group.append(line)
                 break
         else:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, or_, select
 
 from gateway.envelope import Event
 from gateway.events import CheckBy
+from web.shown_text import finalize
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.pages.lookups import event_of
@@ -46,6 +47,10 @@ BEFORE = timedelta(hours=48)
 
 EVENTS_MAX = 20_000
 """A mat with a loose contact must not make the page slow."""
+
+LANE_MAX = 100
+"""Of a lane, how many are drawn and told, the newest: a day has a dozen.  A door that chatters, or
+a home that says whatever it likes, must not make the page slow either."""
 
 NIGHT_FROM, NIGHT_TO = 22, 6
 """Local hours that are shaded as night."""
@@ -83,6 +88,15 @@ class Day:
     visits: list[Span] = field(default_factory=list)
     checks: list[Mark] = field(default_factory=list)
     alarms: list[Mark] = field(default_factory=list)
+    is_cut: bool = False
+    """Whether there was more of something."""
+
+    def cut(self) -> None:
+        """Keep the newest of each lane."""
+        self.doors.sort(key=lambda span: span.since)
+        for lane in (self.bed, self.doors, self.unlocked, self.visits, self.checks, self.alarms):
+            self.is_cut = self.is_cut or len(lane) > LANE_MAX
+            del lane[:-LANE_MAX]
 
     def facts(self, zone: str) -> list[tuple[str, list[str]]]:
         """The picture in words: lane and its lines."""
@@ -129,6 +143,7 @@ def read_day(conn: Connection, home: str, start: datetime, end: datetime) -> Day
     _read_visits(conn, home, day)
     _read_checks(conn, home, day)
     _read_alarms(conn, home, day)
+    day.cut()
     return day
 
 
@@ -160,7 +175,8 @@ def _read_visits(conn: Connection, home: str, day: Day) -> None:
     v = t.visit.c
     query = select(t.visit).where(v.home_id == home, v.since.is_not(None), v.since < day.end)
     ended = or_(v.until > day.start, v.until.is_(None) & (v.since > day.start - BEFORE))
-    rows = conn.execute(query.where(ended).order_by(v.since))
+    newest = query.where(ended).order_by(v.since.desc()).limit(LANE_MAX + 1)
+    rows = reversed(conn.execute(newest).all())
     spans = [Span(r.corrected_since or r.since, r.corrected_until or r.until) for r in rows]
     day.visits = _clip(spans, day)
 
@@ -168,7 +184,8 @@ def _read_visits(conn: Connection, home: str, day: Day) -> None:
 def _read_checks(conn: Connection, home: str, day: Day) -> None:
     c = t.night_check.c
     query = select(t.night_check).where(c.home_id == home, c.slot.between(day.start, day.end))
-    rows = read_all(conn, CheckRow, query.order_by(c.slot))
+    newest = query.order_by(c.slot.desc()).limit(LANE_MAX + 1)
+    rows = reversed(read_all(conn, CheckRow, newest))
     day.checks = [Mark(row.slot, *check_told(row)) for row in rows if row.slot is not None]
 
 
@@ -198,11 +215,12 @@ def _read_alarms(conn: Connection, home: str, day: Day) -> None:
         select(t.alarm)
         .where(a.home_id == home, a.raised_at <= day.end)
         .where(or_(a.closed_at.is_(None), a.closed_at > day.start))
-        .order_by(a.raised_at)
-    )
+        .order_by(a.raised_at.desc())
+        .limit(LANE_MAX + 1)
+    ).all()
     day.alarms = [
         Mark(max(row.raised_at, day.start), "alarm", alarm_word(row.type), row.closed_at)
-        for row in rows
+        for row in reversed(rows)
     ]
 
 
@@ -266,7 +284,7 @@ class _Picture:
         )
 
     def _add(self, markup: str, *values: object) -> None:
-        self.parts.append(Markup(markup).format(*values))  # noqa: S704 - our own literal; values are escaped
+        self.parts.append(Markup(markup).format(*map(finalize, values)))  # noqa: S704 - our own literal; values are escaped
 
     def _x(self, at: datetime) -> float:
         share = (at - self.day.start).total_seconds() / self.total
