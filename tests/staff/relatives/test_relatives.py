@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -417,6 +419,25 @@ def test_a_withdrawn_consent_ends_everything_at_once(
     assert (row.withdrawn_by, row.asked_on, row.how) == ("p-plan", "2026-11-22", "spoken")
     assert {"consent.given", "consent.withdrawn"} <= kinds
     assert not any("Dotter" in body or "+4670" in body for body in bodies)
+
+
+def test_what_is_erased_is_not_left_in_the_file(
+    staff_app: Flask, staff: Staff, boss: Actor, home: EnrolledHome
+) -> None:
+    """Name and number are in no page of the database that was let go, nor in its log of changes:
+    whoever finds the disk reads them no more."""
+    file = Path(str(staff.db.url.database))
+    for number in range(5):
+        invite(staff, boss, name=f"Prov Dotter {number} {'x' * 60}", to=f"070123456{number}")
+    with staff.db.read() as conn:
+        ids = list(conn.execute(select(relative.c.id)).scalars())
+    for one in ids:
+        inviting.end(staff, boss, "h1", one, "r-h1")
+    with sqlite3.connect(file) as db:  # as the server does by itself, now and then and at its end
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    left = b"".join(one.read_bytes() for one in file.parent.glob(f"{file.name}*"))
+    assert left.count(b"Prov Dotter") == left.count(b"+46701234") == 0
+    assert b"consent.withdrawn" in left
 
 
 # --- inviting -------------------------------------------------------------------------------------
