@@ -28,9 +28,12 @@ class SetIndicator:
 
 @dataclass(frozen=True, slots=True)
 class LockDoor:
-    """Shut a lock's bolt.  There is no command to open one."""
+    """Shut a lock's bolt.  There is no command to open one.  Not while the door contact `contact`
+    says open (None: the door has none): the lock may sleep, and is mostly woken by whoever opens
+    the door."""
 
     device: str
+    contact: str | None = None
 
 
 Command = AskStatus | SetIndicator | LockDoor

@@ -9,7 +9,11 @@ import asyncio
 
 import pytest
 
+from gateway.envelope import Draft
 from gateway.events import (
+    DOOR_OPEN,
+    DoorClosed,
+    DoorOpened,
     GrantRevoked,
     LockOperationEnded,
     LockOperationOutcome,
@@ -74,3 +78,28 @@ async def test_a_right_that_ends_while_it_connects_is_seen_before_the_lock_is_to
         await turn
         assert (ended(home).outcome, ended(home).why) == (LockOperationOutcome.FAILED, "revoked")
         assert parts.turns == []
+
+
+@pytest.mark.parametrize("when", ["before", "while it wakes", "of another door"])
+async def test_the_home_shuts_no_door_that_stands_open(when: str) -> None:
+    """Whoever opens it wakes the lock; a door that is closed again, or another one that stands
+    open, keeps nothing from being shut."""
+    home = Home()
+    home.lock.answer = LockResult(LockOperationOutcome.DONE, Bolt.LOCKED)
+    home.lock.wakes = asyncio.Event()
+    home.submit(Draft(DoorOpened(), device="back" if when == "of another door" else "front"))
+    if when == "while it wakes":
+        home.submit(Draft(DoorClosed(), device="front"))
+    shutting = asyncio.create_task(home.lock_orders.relock("door", "front"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    if when == "while it wakes":
+        home.submit(Draft(DoorOpened(), device="front"))
+    home.lock.wakes.set()
+    await shutting
+    if when == "of another door":
+        assert (ended(home).why, home.lock.turns) == (None, ["lock"])
+    else:
+        assert (ended(home).outcome, ended(home).why) == (LockOperationOutcome.FAILED, DOOR_OPEN)
+        assert home.lock.turns == []
+        assert not any(kind.startswith("lock.") for kind in home.told)

@@ -380,7 +380,7 @@ class Home:
         elif isinstance(command, SetIndicator):
             self.spawn(self.indicators.set(command.device, command.on))
         elif isinstance(command, LockDoor):
-            self.spawn(self.lock_orders.relock(command.device))
+            self.spawn(self.lock_orders.relock(command.device, command.contact))
 
     def _reopen(self, why: str) -> tuple[EventLog, LogRecovered]:
         old, (new, recovered) = self.engine.log, self.log_folder.reopen(why, self.engine.log)

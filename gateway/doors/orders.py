@@ -24,6 +24,7 @@ from gateway.engine.edge import is_cancelled
 from gateway.envelope import Draft, Event
 from gateway.errors import GrantRefused, LogUnwritable
 from gateway.events import (
+    DOOR_OPEN,
     Data,
     LockJammed,
     LockLocked,
@@ -59,7 +60,10 @@ RELOCK_WAKE_S = 60.0
 BEFORE_COMMAND = (LockOperationStep.WAKING, LockOperationStep.CONNECTING)
 """Steps in which the lock has not been told to turn: only there can an order be withdrawn."""
 
-WITHDRAWN = (Refusal.REVOKED, Refusal.ALARM_CLOSED, Refusal.CHECK_CLOSED, Refusal.NOT_APPROVED)
+WITHDRAWN = (
+    *(Refusal.REVOKED, Refusal.ALARM_CLOSED, Refusal.CHECK_CLOSED, Refusal.NOT_APPROVED),
+    DOOR_OPEN,
+)
 """Why an order was withdrawn before the lock was told."""
 
 BOLT_EVENTS: Mapping[Bolt, type[LockLocked | LockUnlocked | LockJammed | LockUnknown]] = {
@@ -95,11 +99,13 @@ class GrantHistory(Protocol):
 
     def not_before(self) -> datetime | None: ...
 
+    def door_open(self, contact: str) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order that may be carried out.  `grant` None: the home's own doing, which only shuts;
-    `person` then None too."""
+    """An order that may be carried out.  `grant` None: the home's own doing, which only shuts, and
+    not while the door contact `contact` says open; `person` then None too."""
 
     id: str
     device: str
@@ -108,6 +114,7 @@ class Order:
     person: str | None
     expires: datetime | None
     grant: grants.Grant | None = None
+    contact: str | None = None
 
 
 def order_of(grant: grants.Grant) -> Order:
@@ -130,7 +137,7 @@ class _Running:
     order: Order
     task: asyncio.Task[LockResult]
     step: LockOperationStep | None = None
-    withdrawn: Refusal | None = None
+    withdrawn: str | None = None
 
 
 class OpenOrders:
@@ -278,14 +285,15 @@ class LockOrders:
         self._admitted.add(grant.id)
         return self._perform(order_of(grant))
 
-    async def relock(self, device: str) -> None:
+    async def relock(self, device: str, contact: str | None = None) -> None:
         """Shut a bolt that has been open for as long as it may.  Never opens, and never while
-        somebody turns."""
+        somebody turns, or while the door's contact (None: it has none) says open."""
         if device not in self._devices or device in self._busy:
             return
         self._busy.add(device)
         id_ = f"relock-{device}-{round(self._clock.now().timestamp())}"
-        await self._perform(Order(id_, device, grants.Action.LOCK, "relock", None, None))
+        shut = grants.Action.LOCK
+        await self._perform(Order(id_, device, shut, "relock", None, None, contact=contact))
 
     async def _perform(self, order: Order) -> None:
         """Record, then turn; the lock is already ours."""
@@ -373,15 +381,18 @@ class LockOrders:
             if goes_on and self._withdraw(running) is not None:
                 running.task.cancel()
 
-    def _withdraw(self, running: _Running) -> Refusal | None:
+    def _withdraw(self, running: _Running) -> str | None:
         """Why it is withdrawn: its right has ended, and the driver has not said that it tells the
         lock."""
         if running.withdrawn is None and (running.step is None or running.step in BEFORE_COMMAND):
             running.withdrawn = self._why_withdrawn(running.order)
         return running.withdrawn
 
-    def _why_withdrawn(self, order: Order) -> Refusal | None:
-        return None if order.grant is None else grants.withdrawn(order.grant, self.grant_record())
+    def _why_withdrawn(self, order: Order) -> str | None:
+        if order.grant is not None:
+            return grants.withdrawn(order.grant, self.grant_record())
+        is_open = order.contact is not None and self._history().door_open(order.contact)
+        return DOOR_OPEN if is_open else None
 
     def _wake_s(self, order: Order) -> float:
         """Real seconds that the order still lives."""
@@ -418,6 +429,6 @@ class LockOrders:
         self._writer.submit(Draft(refused, device=known, person=person))
 
 
-def _withdrawn(why: Refusal) -> LockResult:
+def _withdrawn(why: str) -> LockResult:
     """The lock was not told to turn."""
-    return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, why.value)
+    return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, str(why))

@@ -49,6 +49,10 @@ class Refusal(Coded):
     """Of a newer version: refused all the same."""
 
 
+DOOR_OPEN = "door_open"
+"""Why the home shuts no bolt by itself: the door's contact says open."""
+
+
 @kind("unlock.requested", by=By.HOME, urgent=True)
 class LockOperationRequested(Data):
     """A valid grant asks to turn the lock; it is used up.  Written before the lock is told."""
@@ -113,7 +117,8 @@ class LockOperationEnded(Data):
     """None when done; else `asleep`, `unreachable`, `jammed`, `refused_by_lock`, `no_answer`,
     `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `busy`, `restarted`; `revoked`,
     `alarm_closed` or `check_closed` when the right ended before the lock was told; `not_recorded`
-    when the log did not take the request in time, and nothing was turned."""
+    when the log did not take the request in time, and `door_open` when the door was opened before
+    the home shut the bolt by itself: nothing was turned."""
     took_s: float = 0.0
 
 

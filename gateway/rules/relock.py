@@ -20,6 +20,7 @@ from pydantic import Field
 from gateway.commands import Command, LockDoor
 from gateway.envelope import Event
 from gateway.events import (
+    DOOR_OPEN,
     DoorClosed,
     DoorOpened,
     LockJammed,
@@ -109,8 +110,13 @@ def step(
             return replace(state, bolts=_without(state.bolts, device)), ()
         case LockOperationRequested(grant=grant):
             return replace(state, turning={**state.turning, grant: device}), ()
-        case LockOperationEnded(grant=grant):
-            return replace(state, turning=_without(state.turning, grant)), ()
+        case LockOperationEnded(grant=grant, why=why):
+            ended = replace(state, turning=_without(state.turning, grant))
+            old = state.bolts.get(device)
+            if why != DOOR_OPEN or old is None:
+                return ended, ()
+            again = replace(old, ordered=max(0, old.ordered - 1))  # the lock was not told
+            return replace(ended, bolts={**state.bolts, device: again}), ()
         case DoorOpened():
             return replace(state, ajar=state.ajar | {device}), ()
         case DoorClosed():
@@ -149,7 +155,8 @@ def _due(
         if at is not None and at <= now:
             bolts[device] = replace(bolt, tried=now)
             outputs.append(Decision(RelockOrdered(), rests_on=(bolt.ref,), device=device))
-            outputs.append(LockDoor(device))
+            contact = settings.contacts.get(_role(device, settings) or "")
+            outputs.append(LockDoor(device, contact))
     return replace(state, bolts=bolts), outputs
 
 

@@ -196,6 +196,11 @@ class HomeView:
         known = self.checks.get(check)
         return known is not None and known.state != "done"
 
+    def door_open(self, contact: str) -> bool:
+        """Whether the door that has this contact stands open."""
+        known = self.devices.get(contact)
+        return known is not None and known.level is Level.ON
+
     # --- what the ringer asks ---------------------------------------------------------------------
 
     def known_checks(self) -> dict[str, KnownCheck]:

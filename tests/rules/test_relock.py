@@ -7,6 +7,7 @@ import pytest
 
 from gateway.commands import LockDoor
 from gateway.events import (
+    DOOR_OPEN,
     AlarmOutcome,
     AlarmResolved,
     CodesPaused,
@@ -65,6 +66,43 @@ def test_a_bolt_is_shut_after_its_time(tell: Tell) -> None:
     assert len(shut(story)) == 1
 
 
+def test_a_bolt_that_was_opened_by_hand_is_shut_as_well(tell: Tell) -> None:
+    """The lock knows nobody's name: its time counts all the same, from each opening anew."""
+    story = tell(relock=TWO)
+    story.at("22:00", LockUnlocked(), "door")
+    story.at("22:01", LockLocked(), "door")
+    story.at("22:01:30", LockUnlocked(), "door")
+    story.until("22:03:29")
+    assert shut(story) == []
+    story.until("22:03:30")
+    assert shut(story) == ["22:03:30 relock.ordered door"]
+    assert story.commands == [LockDoor("door")]
+
+
+def test_each_lock_has_a_time_and_a_door_of_its_own(tell: Tell) -> None:
+    """When one is due, the other keeps the time that it has left; and a door that stands open is
+    left alone whatever becomes of the other's bolt."""
+    settings = {"relock_s": {"front_door": 120, "back_door": 300}, "contacts": {"back_door": "c"}}
+    story = tell("door", "back", relock=settings)
+    first = story.at("22:00", LockUnlocked(), "door", "p1")
+    story.at("22:00:30", LockUnlocked(), "back", "p1")
+    story.until("22:02")
+    assert shut(story) == ["22:02:00 relock.ordered door"]
+    (ordered,) = story.decided("relock.ordered")
+    assert ordered.because is not None
+    assert list(ordered.because.events) == [first.ref]
+    story.at("22:02:05", LockLocked(), "door")
+    story.until("22:05:30")
+    assert shut(story)[1:] == ["22:05:30 relock.ordered back"]
+    story.at("22:05:35", LockLocked(), "back")
+    story.at("22:06", DoorOpened(), "c")
+    story.at("22:07", LockUnlocked(), "back", "p1")
+    story.at("22:20", LockUnlocked(), "door", "p1")
+    story.until("22:22")
+    assert shut(story)[2:] == ["22:22:00 relock.ordered door"]
+    assert story.commands == [LockDoor("door"), LockDoor("back", "c"), LockDoor("door")]
+
+
 def test_a_request_that_was_recorded_too_late_leaves_the_bolt_its_time(tell: Tell) -> None:
     """The door was not opened, and the next time that it is, it is shut again; it is one failure,
     not two."""
@@ -80,9 +118,10 @@ def test_a_request_that_was_recorded_too_late_leaves_the_bolt_its_time(tell: Tel
 
 
 def test_a_role_without_a_time_is_never_shut(tell: Tell) -> None:
-    """Nothing is guessed about a lock that the configuration does not name."""
+    """Nothing is guessed about a lock that the configuration does not name, or no longer."""
     story = tell(relock={"relock_s": {"garage": 10}})
     story.at("22:00", LockUnlocked(), "door", "p1")
+    story.at("22:00", LockUnlocked(), "taken_away", "p1")
     story.until("23:00")
     assert shut(story) == []
 
@@ -138,6 +177,27 @@ def test_a_door_that_stands_open_is_left_alone(tell: Tell) -> None:
     story.at("22:20", DoorClosed(), "contact")
     story.until("22:20:01")
     assert shut(story) == ["22:20:00 relock.ordered door"]
+
+
+def test_an_order_that_a_door_took_back_is_no_try(tell: Tell) -> None:
+    """However often the door was opened just then: when it is closed for good, the bolt is shut,
+    and a lock that does not obey is told three times as ever."""
+    story = tell(relock=TWO | {"contacts": {"front_door": "contact"}})
+    story.at("22:00", LockUnlocked(), "door", "p1")
+    for minute in (2, 5, 8, 11):
+        story.until(f"22:{minute:02}")
+        assert len(shut(story)) == (minute + 1) // 3
+        story.at(
+            f"22:{minute:02}",
+            LockOperationRequested(grant="r", action="lock", reason="relock"),
+            "door",
+        )
+        story.at(f"22:{minute:02}:10", DoorOpened(), "contact")
+        end(story, f"22:{minute:02}:11", "r", DOOR_OPEN)
+        story.at(f"22:{minute + 3:02}", DoorClosed(), "contact")
+    story.until("23:30")
+    assert len(shut(story)) == 4 + 3
+    assert story.commands == [LockDoor("door", "contact")] * 7
 
 
 def test_open_too_long_at_night_is_an_alarm_until_the_lock_says_locked(tell: Tell) -> None:
