@@ -6,13 +6,10 @@ section 9).  Not for: the application itself (`web.staff.runtime.app`).
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import socket
 import sys
 import threading
-import time
 from types import FrameType
 from typing import Any
 
@@ -27,6 +24,7 @@ from web.staff.runtime import heap
 from web.staff.runtime.app import create_app
 from web.staff.runtime.health import ill
 from web.staff.runtime.saving_watch import status
+from web.staff.runtime.watch_dog import WatchDog, between_s, notify
 from web.staff.runtime.worker import ENTRY, Worker
 
 WORKER_TIMEOUT_S = 60
@@ -55,17 +53,6 @@ THREAD_STACK_BYTES = 512 * 1024
 def switch(crowd: bool) -> None:
     """Have threads take the interpreter from each other seldom while there is a crowd of them."""
     sys.setswitchinterval(CROWD_SWITCH_S if crowd else SWITCH_S)
-
-
-def notify(state: str, address: str | None) -> None:
-    """Tell systemd `state` (`READY=1`, `WATCHDOG=1`), as sd_notify(3); `address` is its
-    `NOTIFY_SOCKET`, None when not run by it."""
-    if not address:
-        return
-    path = "\0" + address[1:] if address.startswith("@") else address
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
-        sock.connect(path)
-        sock.sendall(state.encode())
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -139,9 +126,12 @@ class Server(BaseApplication):  # type: ignore[misc]
             lambda state: notify(f"STATUS={status(state)}", self._notify)  # systemd needs no disk
         )
         notify("READY=1", self._notify)
-        if self._notify and self._watchdog_us:
-            every_s = int(self._watchdog_us) / 1e6 / 3
-            threading.Thread(target=_feed, args=(app, self._notify, every_s), daemon=True).start()
+        WatchDog(
+            lambda: ill(_parts(app), app.extensions["tryggve.watch"]),
+            self._notify if self._watchdog_us else None,
+            every_s=between_s(self._watchdog_us),
+            alone=self._config.listen.workers == 1,
+        ).start()
 
 
 def _begin_threads(pool: Any, count: int) -> None:
@@ -157,14 +147,6 @@ def _begin_threads(pool: Any, count: int) -> None:
 def _parts(app: Flask) -> Staff:
     parts: Staff = app.extensions[EXTENSION]
     return parts
-
-
-def _feed(app: Flask, address: str, every_s: float) -> None:
-    """Feed systemd's watchdog for as long as the server is well."""
-    while True:
-        if ill(_parts(app), app.extensions["tryggve.watch"]) is None:
-            notify("WATCHDOG=1", address)
-        time.sleep(every_s)
 
 
 def _stopped(_server: Any, worker: Any) -> None:

@@ -83,7 +83,8 @@ class Watch:
         self._drawn_s: float | None = None
         self._followed_s: float | None = None
         self.last_look_s: float | None = None
-        """Monotonic time of the last round in which any step was done; None before the first."""
+        """Monotonic time of the last round in which any step was done; before the first of the
+        start; None where nothing was started."""
         self.leads = False
         """Whether this worker did the last round of all steps, and not only observed."""
         self.failing: dict[str, str] = {}
@@ -91,6 +92,7 @@ class Watch:
 
     def start(self) -> None:
         """Begin to look."""
+        self._alive()  # a first round that hangs is late as well
         self._thread = threading.Thread(target=self._run, name="tryggve-watch", daemon=True)
         self._thread.start()
 
