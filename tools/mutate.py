@@ -68,12 +68,81 @@ ROOMS = {
             *("tests/test_slot_ringer.py", "tests/test_supervisor.py"),
         ),
     ),
+    "relock": Room(("gateway/rules/relock.py",), ("tests/rules/test_relock.py",)),
+    "start": Room(
+        ("gateway/app/home.py", "gateway/app/start_files.py", "gateway/app/uplink_bridge.py"),
+        (
+            *("tests/test_start_files.py", "tests/test_start_link.py", "tests/test_edge.py"),
+            *("tests/test_home_relocks.py", "tests/test_indicate.py"),
+        ),
+    ),
+    "enrolment": Room(
+        (
+            *("gateway/link/enrolment.py", "gateway/link/kept_enrolment.py"),
+            *("web/staff/homelink/enrolment.py", "web/staff/homelink/tokens.py"),
+        ),
+        (
+            *("tests/test_enroll.py", "tests/test_start_files.py", "tests/test_start_link.py"),
+            *("tests/staff/homelink/test_routes.py", "tests/staff/homelink/test_trust.py"),
+        ),
+    ),
+    "updates": Room(
+        (
+            *("gateway/updates/trust.py", "gateway/updates/exchange.py"),
+            *("gateway/updates/install.py", "gateway/updates/target.py"),
+        ),
+        (
+            *("tests/updates/test_trust.py", "tests/updates/test_attacks.py"),
+            *("tests/updates/test_install.py", "tests/updates/test_release_tool.py"),
+        ),
+    ),
+    "past": Room(  # the way past the server, in the home and as the server says it
+        (
+            *("gateway/second_path/*", "web/staff/homelink/second_path.py"),
+            "web/staff/ladders/standby.py",
+        ),
+        (
+            *("tests/second_path", "tests/staff/homelink/test_second_path.py"),
+            "tests/staff/ladders/test_standby.py",
+        ),
+    ),
     "looks": Room(
         ("gateway/media/looks.py", "gateway/media/sessions.py", "gateway/media/limit.py"),
         (
             *("tests/media/test_looks.py", "tests/media/test_look_faults.py"),
             *("tests/media/test_calls.py", "tests/media/test_look_relay.py"),
             "tests/media/test_look_longer.py",
+        ),
+    ),
+    "limits": Room(  # nobody looks for longer than they may
+        ("gateway/media/limit.py", "gateway/access/look_permits.py", "web/staff/looks/*"),
+        (
+            *("tests/media/test_look_permits.py", "tests/media/test_look_longer.py"),
+            "tests/staff/looks",
+        ),
+    ),
+    "checks": Room(
+        ("gateway/night_plan.py", "gateway/schedule.py", "web/staff/checks/*"),
+        ("tests/test_night_plan.py", "tests/test_schedule.py", "tests/staff/checks"),
+    ),
+    "channels": Room(("web/staff/channels/*",), ("tests/staff/channels",)),
+    "outbox": Room(  # the part of the ladders that hands out
+        ("web/staff/ladders/outbox.py", "web/staff/ladders/stepping.py"),
+        (
+            *("tests/staff/ladders/test_outbox.py", "tests/staff/ladders/test_climbing.py"),
+            *("tests/staff/ladders/test_answers.py", "tests/staff/ladders/test_arriving.py"),
+        ),
+    ),
+    "running": Room(
+        (
+            *("web/staff/runtime/watch.py", "web/staff/runtime/watch_dog.py"),
+            *("web/staff/runtime/ladder_watch.py", "web/staff/runtime/channel_watch.py"),
+            *("web/staff/runtime/silence.py", "web/staff/runtime/health.py"),
+        ),
+        (
+            *("tests/staff/runtime/test_watch.py", "tests/staff/runtime/test_watch_dog.py"),
+            *("tests/staff/runtime/test_ladder_watch.py", "tests/staff/runtime/test_full_disk.py"),
+            "tests/staff/runtime/test_channel_watch.py",
         ),
     ),
     "link": Room(
