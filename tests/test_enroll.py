@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.config.home_file import parse
 from gateway.config.secrets import FileSecrets
+from gateway.doors import install_code
 from gateway.errors import ConfigError, LinkDown, SecretError, UserError
 from gateway.link.enrolment import enroll, load_enrolment
 from gateway.wire import (
@@ -139,8 +140,24 @@ def test_a_code_that_is_not_taken_is_one_sentence(
 ) -> None:
     """Used, too old, or mistyped: ask for a new one."""
     server.faults.append(lambda r: r.answer(403, server.problem("bad_code")))
-    with pytest.raises(UserError, match=r"did not take the code \(bad_code\); ask for a new one"):
+    with pytest.raises(
+        UserError, match=r"did not take the code \(bad_code\); ask for a new one"
+    ) as refused:
         enroll(server.url, CODE, tmp_path, secrets)
+    assert refused.value.data["code"] == "bad_code"
+
+
+def test_a_server_that_is_busy_has_not_refused_the_code(
+    server: WireServer, secrets: FileSecrets, tmp_path: Path
+) -> None:
+    """It is down for this home: nobody is sent for another code, the home may be installed at its
+    own page meanwhile, and the same code is taken when it is tried again."""
+    server.faults.append(lambda r: r.answer(503, server.problem("busy")))
+    with pytest.raises(LinkDown):
+        enroll(server.url, CODE, tmp_path, secrets)
+    assert secrets.has(install_code.KEPT_AS)
+    server.faults.clear()
+    assert enroll(server.url, CODE, tmp_path, secrets).home == "h1"
 
 
 def test_a_code_of_another_home_is_one_sentence(

@@ -257,6 +257,23 @@ def test_who_took_the_home_off_its_server_is_obeyed(state: Path, file: Path, enr
     assert (told(files), files.is_enrolled) == ([], False)
 
 
+def test_a_card_that_spoilt_the_address_and_lost_the_key_took_no_home_off(
+    state: Path, file: Path, enrolled: str
+) -> None:
+    """What is left of the address says that nobody meant it: both are read from their copies."""
+    ran(state, file)
+    emptied(state / "server.json")
+    gone(state / "secrets" / HOME_KEY)
+    files = StartFiles(state, file)
+    config = found(files)
+    assert files.is_enrolled
+    opened = files.enrolment(files.secrets(config), config, lambda: True)
+    assert opened is not None
+    assert opened.link.url == enrolled
+    both = [(StartFile.ENROLMENT, StandIn.COPY), (StartFile.HOME_KEY, StandIn.COPY)]
+    assert told(files) == both
+
+
 @names
 def test_a_spoilt_secret_is_read_from_its_copy_and_costs_its_device_alone(
     damage: Damage, state: Path, file: Path
