@@ -26,6 +26,7 @@ from gateway.ports import Modem
 from gateway.scaip.here import Here
 from gateway.scaip.sender import ScaipSender
 from gateway.second_path.chain_test import ChainTest
+from gateway.second_path.path_state import Confirmed
 from gateway.second_path.receivers_file import ReceiversFile
 from gateway.second_path.senders import HURRY, CentreSender, SmsSender, WantsToCall
 from gateway.second_path.teller import LinkView, Teller
@@ -40,10 +41,6 @@ SIP_LOGIN = "second_path_sip"
 START_S = 20.0
 """Seconds that a sender may take to begin, until alarms are told without it; it goes on with that
 by itself.  A modem is asked for what it has stored, message by message."""
-
-CONFIRMED_KEPT = 1000
-"""Urgent events of which it is remembered that the server took them; the batches tell of older
-ones."""
 
 
 class PathParts:
@@ -67,7 +64,7 @@ class PathParts:
         wants_to_call: WantsToCall,
     ) -> None:
         self._engine, self._uplink, self._spawn = engine, uplink, spawn
-        self._confirmed: dict[tuple[str, int], None] = {}
+        self._confirmed = Confirmed()
         home = config.home.id
         self.receivers = ReceiversFile(home, secrets, keys, in_a_thread("second-path"))
         senders: dict[PathChannel, SmsSender | CentreSender] = {}
@@ -145,10 +142,7 @@ class PathParts:
 
     def confirmed(self, events: Sequence[tuple[str, int]]) -> None:
         """The server took these urgent events."""
-        for key in events:
-            self._confirmed[key] = None
-        while len(self._confirmed) > CONFIRMED_KEPT:
-            self._confirmed.pop(next(iter(self._confirmed)))
+        self._confirmed.add(events)
         self.teller.confirmed(events)
 
     # --- running ----------------------------------------------------------------------------------

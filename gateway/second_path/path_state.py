@@ -28,6 +28,27 @@ MESSAGES_KEPT = 500
 """Messages that are remembered: an alarm ends after some ten."""
 
 
+CONFIRMED_KEPT = 1000
+"""Urgent events of which it is remembered that the server took them; the batches tell of older
+ones."""
+
+
+class Confirmed:
+    """Urgent events that the server took, by origin and number: the last `CONFIRMED_KEPT`."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int], None] = {}
+
+    def add(self, events: Iterable[tuple[str, int]]) -> None:
+        """It took these."""
+        self._kept.update(dict.fromkeys(events))
+        while len(self._kept) > CONFIRMED_KEPT:
+            self._kept.pop(next(iter(self._kept)))
+
+    def __contains__(self, event: object) -> bool:
+        return event in self._kept
+
+
 @dataclass(slots=True)
 class PathMessage:
     """A message that was sent.  `came` None: nothing was said of it yet."""

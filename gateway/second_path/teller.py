@@ -42,7 +42,7 @@ from gateway.events import (
     Ref,
     Severity,
 )
-from gateway.second_path.path_state import AGAIN_S, PathAlarm, PathMessage, PathState
+from gateway.second_path.path_state import AGAIN_S, Confirmed, PathAlarm, PathMessage, PathState
 from gateway.second_path.receivers_file import ReceiversFile
 from gateway.second_path.replies import is_number, is_reply
 from gateway.second_path.senders import Note, Sender
@@ -119,7 +119,7 @@ class Teller:
         self.failed: set[str] = set()
         """Why nobody could be told, as it was told since a receiver last could be."""
         self._passed_over: set[tuple[Ref, str, str]] = set()
-        self._confirmed: set[tuple[str, int]] = set()
+        self._confirmed = Confirmed()
         self._up_s = clock.mono_s()
         self._begun_s = clock.mono_s()
         self._workers: dict[Ref, asyncio.Event] = {}
@@ -157,7 +157,7 @@ class Teller:
 
     def confirmed(self, events: Iterable[tuple[str, int]]) -> None:
         """The server has these."""
-        self._confirmed.update(events)
+        self._confirmed.add(events)
         self._up_s = self._clock.mono_s()
         self._nudge()
 

@@ -11,6 +11,7 @@ from gateway.app import second_path
 from gateway.app.second_path import PathParts
 from gateway.events import PathChannel, TestWhy
 from gateway.second_path.chain_test import ChainTest
+from gateway.second_path.path_state import CONFIRMED_KEPT, Confirmed
 from gateway.second_path.senders import SmsSender
 from gateway.second_path.teller import Teller
 
@@ -63,3 +64,15 @@ async def test_a_way_that_does_not_begin_keeps_no_alarm_from_being_told(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert [way.stopped for way in ways.values()] == [1, 1]
+
+
+def test_what_the_server_took_is_remembered_and_not_for_ever() -> None:
+    """A home runs for years: of its urgent events the last thousand are, each once."""
+    kept = Confirmed()
+    kept.add([("home:h1", 1), ("home:h1", 2), ("home:h1", 1)])
+    assert ("home:h1", 1) in kept
+    assert ("home:h1~2", 1) not in kept
+    kept.add(("home:h1", seq) for seq in range(3, CONFIRMED_KEPT + 2))
+    assert ("home:h1", 1) not in kept
+    assert ("home:h1", 2) in kept
+    assert ("home:h1", CONFIRMED_KEPT + 1) in kept
