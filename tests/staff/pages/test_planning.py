@@ -31,6 +31,8 @@ from web.staff.visits import (
     ical_rule,
     ical_series,
     ical_values,
+    ical_who,
+    ical_zones,
     plan_files,
     plan_ical,
     plan_import,
@@ -254,7 +256,8 @@ def said_by(module: ModuleType) -> set[str]:
 
 def test_every_fault_of_a_file_has_its_words() -> None:
     """What the readers of plans say of a line is in the table, and nothing else is."""
-    of_calendars = (ical_lines, ical_rule, ical_series, ical_values, plan_ical)
+    of_times = (ical_rule, ical_series, ical_values, ical_zones)
+    of_calendars = (ical_lines, *of_times, ical_who, plan_ical)
     said = set(plan_files.NO_TIME.values())
     for module in (plan_files, plan_import, *of_calendars):
         said |= said_by(module)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from time import process_time
 
 import pytest
 
 from gateway.errors import UserError
 from tests.staff.visits.calendars import MORNING, calendar, drafts, event, morning
-from web.staff.visits import ical_values, plan_files, plan_ical
+from web.staff.visits import ical_zones, plan_files, plan_ical
 from web.staff.visits.plan_import import SAID_MAX, PlanRefused
 
 
@@ -73,10 +74,22 @@ def test_a_described_time_zone_is_bounded() -> None:
     """Whole libraries of clock changes are no time zone of anybody."""
     visit = event("DTSTART;TZID=Ours:20261130T080000", "DURATION:PT30M")
     assert len(drafts(calendar(zone(2), visit))) == 1
-    long = f"X-MORE:{'x' * ical_values.DESCRIBED_MAX_BYTES}\n"
-    for described in (zone(ical_values.CHANGES_MAX + 1), zone(1, long)):
+    named = ",".join(["20200101T000000"] * (ical_zones.DATES_MAX + 1))
+    for described in (zone(ical_zones.CHANGES_MAX + 1), zone(1, f"RDATE:{named}\n")):
         with pytest.raises(UserError, match="'Ours' is not known"):
             drafts(calendar(described, visit))
+
+
+def test_a_described_time_zone_with_all_that_it_may_have_takes_no_time() -> None:
+    """A hundred changes a year, and a visit in each year that a plan may have."""
+    rule = "RRULE:FREQ=YEARLY;BYDAY=-1SU,1MO,2TU,3WE,4TH\n"
+    visits = [
+        event(f"DTSTART;TZID=Ours:{year}0601T080000", "DURATION:PT30M", uid=f"a{year}")
+        for year in range(1971, 2999)
+    ]
+    began = process_time()
+    assert len(drafts(calendar(zone(ical_zones.CHANGES_MAX, rule), *visits))) == len(visits)
+    assert process_time() - began < 30
 
 
 def test_what_a_file_says_is_said_back_shortened() -> None:

@@ -16,14 +16,13 @@ from tests.staff.visits.calendars import HERE, calendar, morning
 from web.staff.visits import ical_lines
 from web.staff.visits.ical_lines import Property, Wrong
 from web.staff.visits.ical_rule import DAYS, Rule, names_start, read, walk
-from web.staff.visits.ical_values import Zones
+from web.staff.visits.ical_zones import Zones
 
 START = datetime(2026, 11, 30, 8, 0)  # noqa: DTZ001 a Monday, on the wall
 
 
 def rule_of(text: str) -> Rule:
-    made = calendar(morning())
-    zones = Zones(ical_lines.read(made)[0], made)
+    zones = Zones(ical_lines.read(calendar(morning()))[0].parts)
     return read(Property("RRULE", {}, text, 7), zones, HERE)
 
 

@@ -78,6 +78,9 @@ def test_a_series_over_a_night_that_changes_the_clock(
         ("20270327T120000", "DURATION:PT24H", "27 12:00-13:00"),
         ("20270327T090000", "DURATION:P0DT1H", "27 09:00-10:00"),
         ("20261025T024500", "DTEND;TZID=Europe/Stockholm:20261025T021500", "25 02:45-02:15"),
+        # in the hour that is skipped: as long as it says
+        ("20270328T023000", "DTEND;TZID=Europe/Stockholm:20270328T030000", "28 03:30-04:00"),
+        ("20270328T024500", "DTEND;TZID=Europe/Stockholm:20270328T031500", "28 03:45-04:15"),
     ],
 )
 def test_how_long_a_visit_is_when_the_clock_changes(start: str, length: str, expected: str) -> None:
@@ -127,6 +130,21 @@ def test_a_visit_that_is_left_out(named: str) -> None:
         assert times(data) == [ALL[1], ALL[2]]
         return
     assert times(calendar(morning(rule, named))) == WITHOUT
+
+
+@pytest.mark.parametrize("named", [";TZID=Europe/Stockholm:20261201T000000", ":20261201T000000Z"])
+def test_a_day_that_is_written_as_its_midnight(named: str) -> None:
+    """As some programs leave out a day; in a series that has visits at midnight it is that one."""
+    rule = "RRULE:FREQ=DAILY;COUNT=4"
+    assert times(calendar(morning(rule, f"EXDATE{named}"))) == WITHOUT
+    night = event("DTSTART:20261130T000000Z", "DURATION:PT30M", rule, f"EXDATE{named}")
+    left = ["30 01:00-01:30", "02 01:00-01:30", "03 01:00-01:30"]
+    if named.endswith("Z"):
+        assert times(calendar(night)) == left
+    hours = "RRULE:FREQ=DAILY;COUNT=8;BYHOUR=0,8"
+    two = event("DTSTART;TZID=Europe/Stockholm:20261130T000000", "DURATION:PT30M", hours)
+    both = two.replace("END:VEVENT", "EXDATE;TZID=Europe/Stockholm:20261201T000000\nEND:VEVENT")
+    assert set(times(calendar(two))) - set(times(calendar(both))) == {"01 00:00-00:30"}
 
 
 def test_an_instant_that_is_another_is_not_left_out() -> None:

@@ -236,6 +236,24 @@ def test_a_visit_inside_the_hour_that_comes_twice(staff: Staff) -> None:
     )
 
 
+def test_a_visit_inside_the_hour_that_is_skipped(staff: Staff) -> None:
+    """02:30 to 03:00 is half an hour there too, not an end before the beginning."""
+    text = "home;start;end;id\nh1;2027-03-28 02:30;2027-03-28 03:00;x\n"
+    keep(staff, plan_files.read_csv(text))
+    (row,) = rows(staff, plan_visit)
+    assert (row.since, row.until - row.since) == (
+        datetime(2027, 3, 28, 1, 30, tzinfo=UTC),
+        30 * MIN,
+    )
+
+
+def test_somebody_who_is_named_twice_is_one(staff: Staff, people: None) -> None:
+    """By id and by address, in whatever letters."""
+    names = ("p7", "P7@prov.example", "p7@PROV.example")
+    keep(staff, [draft("a1", NOW, people=names, staff_needed=1)])
+    assert [row.person_id for row in rows(staff, plan_staff)] == ["p7"]
+
+
 # --- who is planned now ---------------------------------------------------------------------------
 
 

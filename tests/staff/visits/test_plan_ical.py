@@ -211,6 +211,15 @@ def test_one_visit_of_a_series_is_cancelled(staff: Staff, named: str) -> None:
     assert planned(staff) == [MOVED[0], *MOVED[2:]]
 
 
+def test_a_change_of_a_visit_that_is_left_out_or_cancelled_in_vain(staff: Staff) -> None:
+    """Some programs leave the old time out and name the new one; a cancelled one needs no slot."""
+    out = morning(SERIES, "EXDATE:20261201T070000Z")
+    assert times(calendar(out, change(":20261201T070000Z"))) == MOVED
+    gone = change(":20261201T080000Z", "STATUS:CANCELLED")
+    bring(staff, calendar(morning(SERIES), gone))
+    assert len(planned(staff)) == 4
+
+
 def test_a_change_without_its_series(staff: Staff) -> None:
     """One visit is moved or cancelled of what was planned before; the rest stays."""
     bring(staff, calendar(morning(SERIES)))
@@ -376,6 +385,12 @@ def test_a_file_for_one_home_leaves_the_others_alone(staff: Staff, staff_app: Fl
         ((morning("X-TRYGGVE-HEM:h2"),), "line 8: X-TRYGGVE-HEM is not known"),
         ((morning("RRULE :FREQ=DAILY"),), "line 8: 'RRULE :FREQ=DAILY' cannot be read"),
         ((morning("SUMMARY;X:y"),), "line 8: 'SUMMARY;X:y' cannot be read"),
+        (
+            (morning("SUMMARY;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:St=C3=B6d"),),
+            "line 8: SUMMARY is written in QUOTED-PRINTABLE; it must be plain UTF-8",
+        ),
+        ((morning("LOCATION;CHARSET=ISO-8859-1:h1"),), "line 8: LOCATION is written in ISO-8859-1"),
+        ((event(MORNING, f"UID:b\n{morning(uid='c')}"),), "line 9: it begins inside .* line 3"),
         ((morning("SUMMARY:a\nEND:VTODO"),), "line 9: END:VTODO ends what line 3 began otherwise"),
         ((f"BEGIN:VEVENT\nUID:a\n{MORNING}",), "line 7: END:VCALENDAR ends what line 3 began"),
         (
@@ -393,6 +408,17 @@ def test_a_file_for_one_home_leaves_the_others_alone(staff: Staff, staff_app: Fl
         (
             (morning(SERIES), change(":20261201T070000Z", "RRULE:FREQ=DAILY")),
             "line 16: an event with RECURRENCE-ID has RRULE",
+        ),
+        # what stands for none of its visits would be one more
+        (
+            (morning(SERIES), change(":20261201T080000Z")),
+            "line 13: the series has no visit at 20261201T080000Z, which it would change",
+        ),
+        ((morning(SERIES), change(":20261224T070000Z")), "line 13: the series has no visit at"),
+        ((morning(), change(":20261201T070000Z")), "line 12: the series has no visit at"),
+        (
+            (morning(SERIES), change(";RANGE=THISANDFUTURE:20261201T080000Z")),
+            "line 13: the series has no visit at",
         ),
         ((morning(), change(ONWARD)), "line 12: .* the event does not repeat"),
         ((change(ONWARD),), "line 6: it changes the rest of a series that is not in the file"),
@@ -414,6 +440,7 @@ def test_what_a_calendar_cannot_ask_for(parts: tuple[str, ...], sentence: str) -
     [
         (b"", "no iCalendar file: it is empty"),
         (b"x", "no iCalendar file: line 1 is outside"),
+        (calendar().replace(b"2.0", b"1.0"), "line 2: this is vCalendar; save it as iCalendar"),
         (calendar() + b"VERSION:2.0", "no iCalendar file: line 4 is outside"),
         ("BEGIN:VCALENDAR".encode("utf-16"), "line 1: it is not in UTF-8"),
         (calendar(morning("SUMMARY:Kväll")).replace("ä".encode(), b"\xe4"), "line 8: .* UTF-8"),

@@ -79,6 +79,15 @@ FLAWS: Mapping[str, str] = {
         "Filen är ingen kalender (iCalendar): rad %(number)s står utanför kalendern."
     ),
     "it is not in UTF-8.": N_("radens tecken går inte att läsa. Spara filen som UTF-8."),
+    "{name} is written in {said}; it must be plain UTF-8.": N_(
+        "uppgiften %(name)s är kodad som %(said)s. Spara filen som UTF-8."
+    ),
+    "this is vCalendar; save it as iCalendar (VERSION:2.0).": N_(
+        "filen är av den äldre sorten vCalendar. Spara den som iCalendar (VERSION:2.0)."
+    ),
+    "it begins inside the event on line {line}, which has no end.": N_(
+        "besöket börjar inne i det på rad %(line)s, som saknar slut (END:VEVENT)."
+    ),
     "{said!r} cannot be read.": N_("raden går inte att läsa: ”%(said)s”."),
     "{name} is not known.": N_("uppgiften %(name)s är okänd."),
     "{name} is there twice.": N_("uppgiften %(name)s finns två gånger i samma besök."),
@@ -182,6 +191,9 @@ FLAWS: Mapping[str, str] = {
     ),
     "it stands for the same visit as the event on line {line}.": N_(
         "samma besök ändras redan på rad %(line)s."
+    ),
+    "the series has no visit at {said}, which it would change.": N_(
+        "serien har inget besök %(said)s, så ändringen går inte att placera (RECURRENCE-ID)."
     ),
     "on {day} the series has {count} visits, not one.": N_(
         "den %(day)s har serien %(count)s besök, så det går inte att se vilket som ändras."

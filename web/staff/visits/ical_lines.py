@@ -20,7 +20,8 @@ from web.staff.visits.plan_import import Flaw
 
 READ = frozenset(
     {
-        *("METHOD", "CALSCALE", "TZID", "UID", "STATUS", "SUMMARY", "LOCATION", "ATTENDEE"),
+        *("VERSION", "METHOD", "CALSCALE", "TZID", "TZOFFSETFROM", "TZOFFSETTO"),
+        *("UID", "STATUS", "SUMMARY", "LOCATION", "ATTENDEE"),
         *("DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "RRULE", "EXRULE", "RDATE", "EXDATE"),
         *("X-TRYGGVE-HOME", "X-TRYGGVE-STAFF", "X-TRYGGVE-TEAM"),
     }
@@ -29,6 +30,9 @@ READ = frozenset(
 
 OURS = "X-TRYGGVE-"
 """What begins like this is meant for us: one that is not known is a slip of the pen."""
+
+PLAIN = {"ENCODING": ("8BIT", "7BIT"), "CHARSET": ("UTF-8", "UTF8", "US-ASCII", "ASCII")}
+"""Parameters by which letters are written in another way, and what is none."""
 
 BOM = b"\xef\xbb\xbf"
 
@@ -160,4 +164,15 @@ def _property(text: str, number: int) -> Iterator[Property]:
     for param, values in re.findall(_PARAM, found[2]):
         first = re.match(_VALUE, values)
         params.setdefault(param.upper(), first[0].strip('"') if first else "")
+    _check_letters(name, params, number)
     yield Property(name, params, found[5], number)
+
+
+def _check_letters(name: str, params: dict[str, str], number: int) -> None:
+    """What vCalendar could write otherwise than as plain UTF-8 text."""
+    for param, plain in PLAIN.items():
+        said = params.get(param, plain[0])
+        if said.upper() not in plain:
+            raise Wrong(
+                number, "{name} is written in {said}; it must be plain UTF-8.", name=name, said=said
+            )

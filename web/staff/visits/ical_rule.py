@@ -17,7 +17,8 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import product
 
 from web.staff.visits.ical_lines import Property, Wrong
-from web.staff.visits.ical_values import Moment, Zones, one_moment
+from web.staff.visits.ical_values import Moment, one_moment
+from web.staff.visits.ical_zones import Zones
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 from web.staff.visits.ical_lines import Component, Property, Wrong
@@ -22,13 +22,13 @@ from web.staff.visits.ical_values import (
     Length,
     Moment,
     Period,
-    Zones,
     day_start,
     length_of,
     moment,
     moments,
     wall_in,
 )
+from web.staff.visits.ical_zones import Zones
 
 REPEATS = ("RRULE", "RDATE", "EXRULE")
 """Any of these makes an event a series."""
@@ -99,11 +99,15 @@ class Series:
     def on_day(self, day: date) -> list[Visit]:
         """The visits of a day in the zone of the series, with nothing left out."""
         start = day_start(day, self.zone)
-        whole = Series(
-            self.times, self.rule, (), self.dates, frozenset(), frozenset(), self.repeats
-        )
-        found = whole.visits(start - A_DAY, start + 2 * A_DAY)
+        found = self._whole().visits(start - A_DAY, start + 2 * A_DAY)
         return [one for one in found if wall_in(one.slot, self.zone).date() == day]
+
+    def has(self, slot: datetime) -> bool:
+        """Whether it has a visit at this instant, or had one that is left out."""
+        return any(one.slot == slot for one in self._whole().visits(slot, slot))
+
+    def _whole(self) -> Series:
+        return Series(self.times, self.rule, (), self.dates, frozenset(), frozenset(), self.repeats)
 
     def _ruled(self, first: datetime, last: datetime) -> Iterator[Moment]:
         if self.rule is not None:
@@ -135,6 +139,9 @@ def times_of(event: Component, zones: Zones, zone: tzinfo) -> Times:
     end = moment(ends, zones, zone)
     # 02:45 to 02:15 in the hour that comes twice: it ends the second time
     until = end.utc() if end.utc() > start.utc() else end.later()
+    if until <= start.utc() and start.is_skipped() and end.zone == start.zone:
+        # 02:30 to 03:00 in the hour that is skipped: as long as that
+        return Times(start, Length(0, end.wall - start.wall))
     return Times(start, Length(0, until - start.utc()))
 
 
@@ -152,7 +159,9 @@ def series_of(event: Component, zones: Zones, zone: tzinfo) -> Series:
     left_out_days: set[date] = set()
     for found in event.all("EXDATE"):
         for value in moments(found, zones, here, allow=("DATE-TIME", "DATE")):
-            if isinstance(value, Moment):
+            if isinstance(value, Moment) and _means_its_day(value, times, rule, event):
+                left_out_days.add(value.wall.date())
+            elif isinstance(value, Moment):
                 left_out.add(value.utc())
             elif isinstance(value, date):
                 left_out_days.add(value)
@@ -165,6 +174,16 @@ def series_of(event: Component, zones: Zones, zone: tzinfo) -> Series:
         left_out_days=frozenset(left_out_days),
         repeats=any(event.all(name) for name in REPEATS),
     )
+
+
+def _means_its_day(left_out: Moment, times: Times, rule: Rule | None, event: Component) -> bool:
+    """Whether it is midnight in a series that has its visits at another time: so some programs
+    write a day."""
+    if left_out.wall.time() != time() or event.all("RDATE"):
+        return False
+    if rule is not None and {"BYHOUR", "BYMINUTE", "BYSECOND"} & set(rule.by):
+        return False
+    return wall_in(left_out.utc(), times.start.zone).time() != times.start.wall.time()
 
 
 def _dates(found: list[Property], times: Times, zones: Zones) -> Iterator[tuple[Moment, Length]]:

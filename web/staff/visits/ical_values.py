@@ -1,9 +1,11 @@
-"""What the values of an iCalendar file mean: times, lengths, periods, zones.
+"""What the values of an iCalendar file mean: times, lengths, periods.
 
 A local time that comes twice is the first of the two; one that is skipped is reckoned with the
 offset before the gap (RFC 5545, 3.3.5).  A length in days or weeks is by the clock on the wall, one
 in hours, minutes and seconds is exact (3.3.6): nine hours from ten at night end at six when summer
-time ends.  Not for: what repeats (`ical_rule`, `ical_series`).
+time ends.
+
+Not for: zones (`ical_zones`), or what repeats (`ical_rule`, `ical_series`).
 """
 
 from __future__ import annotations
@@ -12,21 +14,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from web.staff.visits.ical_lines import Component, Property, Wrong, unfolded
+from web.staff.visits.ical_lines import Property, Wrong
+from web.staff.visits.ical_zones import Zones
 from web.staff.visits.plan_import import YEAR_MAX, YEAR_MIN
 
 _TIME = re.compile(r"(\d{8})T(\d{6})(Z?)")
 _LENGTH = re.compile(
     r"([+-]?)P(?:(\d{1,4})W|(?:(\d{1,4})D)?(T(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,6})S)?)?)"
 )
-
-
-CHANGES_MAX, DESCRIBED_MAX_BYTES = 100, 64 * 1024
-"""Changes of the clock, and bytes, by which a file may describe a time zone: what programs write of
-a whole century has some sixty in ten kilobytes; each costs its part of every year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +39,10 @@ class Moment:
     def later(self) -> datetime:
         """The instant; the second one where this time comes twice."""
         return self.wall.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
+
+    def is_skipped(self) -> bool:
+        """Whether no clock on the wall shows it, for summer time begins."""
+        return wall_in(self.utc(), self.zone) != self.wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,75 +73,6 @@ def wall_in(at: datetime, zone: tzinfo) -> datetime:
 def day_start(day: date, zone: tzinfo) -> datetime:
     """The instant when a day begins."""
     return Moment(datetime.combine(day, time()), zone).utc()
-
-
-# --- zones ----------------------------------------------------------------------------------------
-
-
-class Zones:
-    """The time zones that a calendar may name: the world's, Windows' names for them, and those that
-    it describes itself."""
-
-    def __init__(self, calendar: Component, data: bytes) -> None:
-        self._described = {
-            part.text("TZID"): part for part in calendar.parts if part.name == "VTIMEZONE"
-        }
-        self._lines = re.split(rb"\r\n|\n|\r", data)
-        self._found: dict[str, tzinfo | None] = {}
-
-    def named(self, name: str, line: int) -> tzinfo:
-        """Raises `Wrong` for one that is not known: its times would be anybody's guess."""
-        if name not in self._found:
-            self._found[name] = _known(name) or self._from_file(name)
-        zone = self._found[name]
-        if zone is None:
-            raise Wrong(
-                line, "the time zone {name!r} is not known; write Europe/Stockholm.", name=name
-            )
-        return zone
-
-    def _from_file(self, name: str) -> tzinfo | None:
-        from icalendar import Timezone
-
-        part = self._described.get(name)
-        if part is None or len(part.parts) > CHANGES_MAX:
-            return None
-        if not all(_yearly(rule) for one in part.parts for rule in one.all("RRULE")):
-            return None
-        whole = b"\n".join(self._lines[part.line - 1 : part.last])
-        if len(whole) > DESCRIBED_MAX_BYTES:
-            return None
-        lines = [raw for _, raw in unfolded(whole)]
-        # icalendar keeps zones by name for the whole process: none of one file for another's
-        named = [_NO_NAME if raw.upper().startswith(b"TZID") else raw for raw in lines]
-        try:
-            made: Any = Timezone.from_ical(b"\r\n".join(named))
-            zone: tzinfo = made.to_tz(lookup_tzid=False)
-            datetime(YEAR_MIN, 1, 1, tzinfo=zone).utcoffset()  # it shows here whether it works
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-            return None
-        return zone
-
-
-_NO_NAME = b"TZID:described-in-a-plan"
-
-
-def _known(name: str) -> tzinfo | None:
-    from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
-
-    # `/vendor/…/Europe/Stockholm` as some programs write it
-    short = re.sub(r"^/(?:.*/)?([A-Z]\w+/[\w+-]+)$", r"\1", name)
-    try:
-        return ZoneInfo(WINDOWS_TO_OLSON.get(short, short))
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        return None
-
-
-def _yearly(rule: Property) -> bool:
-    """Whether a change of the clock is one that comes; one that never does is searched for ever."""
-    words = dict(part.upper().partition("=")[::2] for part in rule.value.split(";"))
-    known = set(words) <= {"FREQ", "BYMONTH", "BYDAY", "UNTIL", "WKST"}
-    return known and words.get("FREQ") == "YEARLY" and "BYDAY" in words
 
 
 # --- times and lengths ----------------------------------------------------------------------------

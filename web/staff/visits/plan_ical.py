@@ -11,14 +11,11 @@ What cannot be honoured is refused with the line's number.  Not for: what a plan
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
-from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from gateway.errors import UserError
@@ -26,7 +23,9 @@ from web.staff.core.i18n import ZONE
 from web.staff.visits import ical_lines
 from web.staff.visits.ical_lines import Component, Property, Wrong
 from web.staff.visits.ical_series import REPEATS, Series, Times, Visit, series_of, times_of
-from web.staff.visits.ical_values import Moment, Zones, day_start, one_moment, wall_in
+from web.staff.visits.ical_values import Moment, day_start, one_moment, wall_in
+from web.staff.visits.ical_who import kept
+from web.staff.visits.ical_zones import Zones
 from web.staff.visits.plan_import import (
     ROWS_MAX,
     Before,
@@ -56,12 +55,6 @@ METHODS = ("", "PUBLISH", "REQUEST", "CANCEL")
 """What a calendar may be for (RFC 5546).  ADD would need what came before; the rest are answers."""
 
 STATUSES = ("", "TENTATIVE", "CONFIRMED", "CANCELLED")
-
-NOT_THERE = ("DECLINED", "DELEGATED")
-"""PARTSTAT of somebody who does not come; to whom it was delegated has a line of its own."""
-
-THINGS = ("RESOURCE", "ROOM")
-"""CUTYPE of what is no person: a car, a lift."""
 
 NO_VISIT = ("VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY", "VPOLL")
 """Components that would be lost without a word."""
@@ -100,7 +93,7 @@ class _Event:
     def kept(self) -> dict[str, Any]:
         """What is the same for all its visits, as a `Draft` has it.  Raises `Wrong`."""
         if self._kept is None:
-            self._kept = _kept(self.component)
+            self._kept = kept(self.component)
         return self._kept
 
 
@@ -138,7 +131,7 @@ def read_ical(
         raise PlanRefused([LineError(wrong.line, wrong.text)]) from wrong
     reader = _Reader(days, home, before or Before())
     for calendar in calendars:
-        reader.take(calendar, Zones(calendar, data))
+        reader.take(calendar, Zones(calendar.parts))
     reader.write_out()
     if reader.errors:
         raise PlanRefused(reader.errors)
@@ -163,6 +156,9 @@ class _Reader:
             name = "" if method is None else method.text().upper()
             if method is not None and name not in METHODS:
                 raise Wrong(method.line, "a calendar with METHOD:{name} is no plan.", name=name)
+            version = calendar.one("VERSION")
+            if version is not None and version.text() == "1.0":
+                raise Wrong(version.line, "this is vCalendar; save it as iCalendar (VERSION:2.0).")
             scale = calendar.one("CALSCALE")
             if scale is not None and scale.text().upper() != "GREGORIAN":
                 raise Wrong(scale.line, "CALSCALE:{name} is not known.", name=scale.text())
@@ -174,6 +170,7 @@ class _Reader:
                 if part.name in NO_VISIT:
                     raise Wrong(part.line, "a {name} is no visit; a VEVENT is.", name=part.name)
                 if part.name == "VEVENT":
+                    _check_parts(part)
                     self._sort(part, zones, name == "CANCEL")
             except Wrong as wrong:
                 self._note(wrong)
@@ -291,7 +288,15 @@ class _Reader:
             )
         value = one_moment(named, event.zones, series.zone)
         if isinstance(value, Moment):
-            return value.utc()
+            slot = value.utc()
+            self._walk(series.days_walked(slot, slot))
+            if not event.cancelled and not series.has(slot):
+                raise Wrong(
+                    named.line,
+                    "the series has no visit at {said}, which it would change.",
+                    said=named.value.strip(),
+                )
+            return slot
         self._walk(series.days_walked(day_start(value, series.zone), day_start(value, series.zone)))
         found = series.on_day(value)
         if len(found) != 1:
@@ -384,6 +389,16 @@ class _Reader:
         )
 
 
+def _check_parts(event: Component) -> None:
+    """An event within another is one whose END was lost; it would be lost too."""
+    for part in event.parts:
+        if part.name == event.name:
+            raise Wrong(
+                part.line, "it begins inside the event on line {line}, which has no end.",
+                line=event.line,
+            )  # fmt: skip
+
+
 def _too_many() -> UserError:
     return UserError(Flaw.of("A plan has at most {most} visits; send it in parts.", most=ROWS_MAX))
 
@@ -409,31 +424,3 @@ def _once(event: _Event) -> Times:
 def _named(event: _Event) -> Property:
     assert event.named is not None  # noqa: S101 it is a change of a series
     return event.named
-
-
-def _kept(component: Component) -> dict[str, Any]:
-    staff = component.one("X-TRYGGVE-STAFF")
-    number = "" if staff is None else staff.text()
-    if staff is not None and number and not re.fullmatch(r"[0-9]{1,2}", number):
-        raise Wrong(staff.line, "the number of staff {said!r} is no number.", said=number)
-    return {
-        "what": component.text("SUMMARY"),
-        "people": tuple(_people(component)),
-        "team": component.text("X-TRYGGVE-TEAM") or None,
-        "staff_needed": int(number) if number else None,
-    }
-
-
-def _people(component: Component) -> Iterator[str]:
-    """Who is to come: neither things, nor who said no, nor who is only told of it."""
-    for found in component.all("ATTENDEE"):
-        said = {name: value.upper() for name, value in found.params.items()}
-        if said.get("PARTSTAT") in NOT_THERE or said.get("CUTYPE") in THINGS:
-            continue
-        if said.get("ROLE") == "NON-PARTICIPANT":
-            continue
-        value = found.value.strip()
-        address = re.fullmatch(r"(?i)mailto:([^?]*)(?:\?.*)?", value)
-        name = unquote(address[1]) if address else found.params.get("EMAIL", value)
-        if name:
-            yield name

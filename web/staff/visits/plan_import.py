@@ -315,10 +315,11 @@ def _wrong(
         return Flaw.of(
             "a visit takes 1 to {most} persons, not {needed}.", most=STAFF_MAX, needed=needed
         )
-    if len(set(draft.people)) > (needed or STAFF_MAX):
+    named = len({people[_folded(name)] for name in draft.people})  # by id and by address is one
+    if named > (needed or STAFF_MAX):
         return Flaw.of(
             "{named} persons are named, and {needed} are needed.",
-            named=len(draft.people),
+            named=named,
             needed=needed or STAFF_MAX,
         )
     return None
@@ -345,7 +346,16 @@ def _times(draft: Draft, zone: str) -> tuple[datetime, datetime]:
     if until <= since and draft.until.tzinfo is None:
         # 02:45 to 02:15 in the hour that comes twice: it ends the second time
         until = to_utc(draft.until.replace(fold=1), zone)
+    if until <= since and _is_skipped(draft.since, zone) and draft.until.tzinfo is None:
+        # 02:30 to 03:00 in the hour that is skipped: as long as that
+        until = since + (draft.until - draft.since)
     return since, until
+
+
+def _is_skipped(at: datetime, zone: str) -> bool:
+    """Whether it is a local time that no clock shows, for summer time begins."""
+    shown = to_utc(at, zone).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return at.tzinfo is None and shown != at
 
 
 def _ready(draft: Draft, zone: str, people: dict[str, str], teams: dict[str, int]) -> Ready:
