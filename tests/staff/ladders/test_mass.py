@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import func, insert, select
 
 from gateway.envelope import Draft
 from gateway.events import AlarmRaised, AlarmType
 from tests.staff.ladders.hand import Hand
-from web.staff.care import mass_alarms
+from web.staff.care import actions, mass_alarms
 from web.staff.events.append_many import write_many
 from web.staff.ladders import progress
 from web.staff.runtime import gathering
@@ -73,6 +74,54 @@ def _user(hand: Hand, person: str) -> int:
     u = tables.user.c
     with hand.staff.db.read() as conn:
         return int(conn.execute(select(u.id).where(u.person_id == person)).scalar_one())
+
+
+@pytest.mark.parametrize("answer", [None, "there", "still"])
+def test_who_sets_out_to_one_of_its_homes_and_does_not_arrive(
+    hand: Hand, answer: str | None
+) -> None:
+    """Is asked as of any alarm, and without an answer that home is others' again, by the ladder of
+    all of them; the other homes stay theirs.  Answered, it is not."""
+    homes = town(hand, 12)
+    carer = hand.person("p1", "push:ok-1", homes=homes)
+    hand.person("p2", "push:ok-2", roles=["coordinator"], homes=[])
+    cut(hand, homes, AlarmType.POWER_FAILING)
+    hand.clock.advance(2)
+    gathering.look(hand.staff)
+    hand.settle()
+    hand.later(10)
+    with hand.staff.db.read() as conn:
+        mass = conn.execute(select(tables.mass_alarm.c.id)).scalar_one()
+    alarm, there = f"staff:{homes[3]}/1", homes[3]
+    mass_alarms.take(hand.staff, carer, mass)
+    hand.later(60)
+    actions.set_out(hand.staff, carer, alarm)
+    hand.settle()
+    told = len(hand.provider.got)
+    hand.later(30 * 60 - 1)
+    assert "arrival_asked p1" not in hand.told(there)
+    hand.later(1)
+    assert hand.told(there)[-2:] == ["arrival_asked p1", "sent p1"]
+    assert [one["to"] for one in hand.provider.got[told:]] == ["ok-1"]
+    if answer is not None:
+        actions.answer_arrival(hand.staff, carer, alarm, there=answer == "there")
+        hand.settle()
+    hand.later(5 * 60)
+    assert ("lapsed p1" in hand.told(there)) is (answer is None)
+    hand.later(25 * 60)
+    asked = hand.told(there).count("arrival_asked p1")
+    assert asked == (2 if answer == "still" else 1)
+    gone_on = [one for one in hand.provider.to("ok-2") if one["said"] is None]
+    assert bool(gone_on) is (answer is None)
+    assert {one["others"] for one in gone_on} <= {0}
+    others = {line for home in homes if home != there for line in hand.told(home)}
+    assert not {"lapsed p1", "arrival_asked p1"} & others
+    with hand.staff.db.read() as conn:
+        e = escalation.c
+        left = conn.execute(select(e.id).where(e.ended_at.is_(None))).scalars().all()
+        (shown,) = mass_alarms.running(conn, carer, mass=mass)
+    assert set(left) == {f"mass:{mass}", *([alarm] if answer == "still" else [])}
+    assert (shown.rings, shown.waiting) == (answer is None, 1 if answer is None else 0)
 
 
 def test_a_few_ring_for_themselves(hand: Hand) -> None:

@@ -126,6 +126,7 @@ def running(conn: Connection, actor: Actor, *, mass: str | None = None) -> list[
         return []
     is_open = a.closed_at.is_(None)
     untaken = and_(is_open, a.acknowledged_at.is_(None))
+    rings = or_(part.rings, a.lapsed_at.is_not(None))  # who had it did not come
     silence = m.type == AlarmType.HOME_SILENT.value
     goes_on = or_(and_(silence, still_silent()), and_(~silence, is_open))
     query = (
@@ -137,7 +138,7 @@ def running(conn: Connection, actor: Actor, *, mass: str | None = None) -> list[
             func.count().label("total"),
             func.count(case((is_open, 1))).label("open"),
             func.count(case((untaken, 1))).label("waiting"),
-            func.count(case((and_(untaken, part.rings), 1))).label("ringing"),
+            func.count(case((and_(untaken, rings), 1))).label("ringing"),
             func.count(case((goes_on, 1))).label("goes_on"),
         )
         .select_from(t.mass_alarm)

@@ -25,7 +25,7 @@ from web.staff.ladders import alarms, choosing, held, mass, queueing, stepping, 
 from web.staff.ladders.alarms import HELD, Alarm, Stage
 from web.staff.ladders.held import Says, Word
 from web.staff.ladders.stepping import Climb
-from web.staff.storage import event_store
+from web.staff.storage import escalations, event_store
 from web.staff.storage.database import Tx
 from web.staff.storage.deadlines import Moment
 from web.staff.storage.ladder_tables import escalation
@@ -123,6 +123,8 @@ class _Look:
         self._words: list[Word] = []
         self._of_held: choosing.Ladders | None = None
         self._there: dict[str, tuple[Row[Any], Alarm]] = {}
+        self._coming: list[str] = []
+        self._given_back: set[str] = set()
 
     def take(self, rows: Sequence[Row[Any]]) -> None:
         """Decide about each ladder, and write all of it."""
@@ -134,8 +136,9 @@ class _Look:
         going: list[tuple[Row[Any], Mapping[str, Alarm], Climbed]] = []
         for row in rows:
             if row.mass_id is not None:
-                waiting, is_open = mass.members(conn, row.mass_id)
-                why = self._decide_mass(row, waiting, is_open=is_open)
+                members = mass.members(conn, row.mass_id)
+                waiting = members.waiting
+                why = self._decide_mass(row, members)
             else:
                 alarm = known.get(row.alarm)
                 waiting = {} if alarm is None else {alarm.home: alarm}
@@ -149,19 +152,29 @@ class _Look:
         queueing.put(conn, words)
         write_many(self._staff, self._tx, self._told)
         event_store.upsert_many(conn, escalation, ("id",), self._changed)
+        if self._coming:
+            mass.begin_again(conn, self._coming)
+        if self._given_back:
+            escalations.wake(conn, self._given_back)
 
     # --- whether it goes on
 
     def _decide(self, row: Row[Any], alarm: Alarm | None, *, gathered: bool) -> Climbed | None:
         """Why a ladder takes a step now; None: it does not."""
-        if alarm is None or not alarm.is_open or gathered:
+        together = gathered and (alarm is None or alarm.stage not in mass.ON_THE_WAY)
+        if alarm is None or not alarm.is_open or together:
             self._change(row, state="ended", ended_at=self._now.at)
             return None
         if alarm.taken_at is None:
             if row.look and not row.over and self._came_again(row, alarm):
                 return Climbed.REPEATED
             return Climbed.LAPSED if row.state in HELD else self._on_time(row)
-        return self._decide_held(row, alarm)
+        why = self._decide_held(row, alarm)
+        if why is not None and gathered:  # others are told by the mass alarm's ladder
+            self._given_back.add(alarm.home)
+            self._change(row, state="ended", ended_at=self._now.at)
+            return None
+        return why
 
     def _decide_held(self, row: Row[Any], alarm: Alarm) -> Climbed | None:
         """Of one that somebody has: what they do next is waited for, asked for, or over."""
@@ -199,13 +212,12 @@ class _Look:
         since = row.step_at + timedelta(seconds=AGAIN_S)
         return alarms.came_again(self._tx.conn, alarm, since)
 
-    def _decide_mass(
-        self, row: Row[Any], waiting: Mapping[str, Alarm], *, is_open: bool
-    ) -> Climbed | None:
-        if not is_open:
+    def _decide_mass(self, row: Row[Any], members: mass.Members) -> Climbed | None:
+        if not members.is_open:
             self._change(row, state="ended", ended_at=self._now.at)
             return None
-        if not waiting:
+        self._coming += members.coming
+        if not members.waiting:
             self._wait(row, mass.LOOK_AGAIN_S, state=Stage.TAKEN.value)
             return None
         return Climbed.LAPSED if row.state in HELD else self._on_time(row)
