@@ -223,6 +223,48 @@ async def test_a_clock_that_is_behind_rings_nothing_twice(
     assert book.rung == [NIGHT]
 
 
+@pytest.mark.parametrize(
+    "boot", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2025, 3, 1, tzinfo=UTC)]
+)
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_boot_in_another_year_plans_and_rings_nothing(
+    boot: datetime, first: bool, clock: ManualClock, book: Book, ringers: list[SlotRinger]
+) -> None:
+    """The server would miss nights of 1970, each an alarm.  Set right, the home goes on from where
+    it was: what passed while it was off is rung, and nothing of before it ever ran."""
+    ringer = make(clock, book, time(17, 0), time(23, 0))
+    ringers.append(ringer)
+    clock.at, book.sure = boot, False
+    ringer.start(None if first else EVENING - timedelta(hours=2))
+    clock.advance(24 * 3600)
+    ringer.ring_and_plan()
+    assert book.all == []
+    assert ringer.next_slots() == ()
+    clock.at = EVENING
+    ringer.rearm()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert book.due == ([] if first else [EVENING.replace(hour=17)])
+    assert min(book.planned) == EVENING.replace(hour=23)
+    clock.advance(5 * 3600)
+    ringer.ring_and_plan()
+    assert book.due[-1] == EVENING.replace(hour=23)
+
+
+async def test_a_clock_days_behind_what_the_log_knows_rings_when_it_is_known_to_be_right(
+    clock: ManualClock, book: Book, ringers: list[SlotRinger]
+) -> None:
+    """It is the log that was written by a clock ahead."""
+    ringer = make(clock, book, time(23, 0))
+    ringers.append(ringer)
+    book.sure = False
+    ringer.start(EVENING + timedelta(days=3))
+    assert book.all == []
+    book.sure = True
+    ringer.ring_and_plan()
+    assert min(book.planned) == EVENING.replace(hour=23)
+
+
 async def test_a_clock_that_is_set_back_a_little_rings_nothing_twice(
     clock: ManualClock, book: Book, ringers: list[SlotRinger]
 ) -> None:

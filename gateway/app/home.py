@@ -229,6 +229,7 @@ class Home:
             record=self.record,
             spawn=self.spawn,
             clock=self.clock,
+            sure=lambda: self.clock_watch.synced,
             wants_to_call=self.media.answered,
         )
 

@@ -61,6 +61,7 @@ class PathParts:
         record: Callable[[Data], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]],
         clock: Clock,
+        sure: Callable[[], bool],
         wants_to_call: WantsToCall,
     ) -> None:
         self._engine, self._uplink, self._spawn = engine, uplink, spawn
@@ -101,6 +102,7 @@ class PathParts:
             is_confirmed=lambda origin, seq: (origin, seq) in self._confirmed,
             record=record,
             clock=clock,
+            sure=sure,
         )
 
     def know(self, config: HomeConfig) -> None:

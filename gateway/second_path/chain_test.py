@@ -50,6 +50,11 @@ LATE = timedelta(seconds=120)
 LOOK_S = 30.0
 """Real seconds between looks at the clock: it may be set."""
 
+SURE_S, SURE_LOOK_S = 120.0, 0.5
+"""Real seconds that the first test waits at most for a clock that is right, and between looks at
+it: the server answers no test of hours ago, nor one of 1970.  After a power cut the clock is set
+within a minute of the network's coming."""
+
 MODEM_LOOK_S = 150.0
 """Real seconds between looks at the modem: told when two find the same, so within five minutes."""
 
@@ -79,7 +84,9 @@ class ChainTest:
         is_confirmed: Callable[[str, int], bool],
         record: Callable[[Data], None],
         clock: Clock,
+        sure: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._sure = sure
         self._at, self._timezone, self._answer_s = at, timezone, answer_s
         self._spread_s = int(hashlib.sha256(home.encode()).hexdigest(), 16) % SPREAD_S
         self._version = version
@@ -146,6 +153,8 @@ class ChainTest:
         """Test now, and each day."""
         looks = asyncio.create_task(self._look_on())
         try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wait_for_clock(), SURE_S)
             while True:
                 await self._test(why)
                 await self._until(self._next(self._clock.now()))
@@ -154,6 +163,10 @@ class ChainTest:
             looks.cancel()
             with suppress(asyncio.CancelledError):
                 await looks
+
+    async def _wait_for_clock(self) -> None:
+        while not self._sure():  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(SURE_LOOK_S)
 
     async def _test(self, why: TestWhy) -> None:
         self._news.clear()

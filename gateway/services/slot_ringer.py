@@ -12,6 +12,10 @@ time comes.  What says so is the log, so a restart changes nothing of it.  A clo
 makes a slot that was rung in time look the same; as long as the clock is not sure, and did not go
 back in this run, nothing is planned for it.
 
+A clock that shows a time before this program was made, or days before what the log knows, is none:
+until it is set, or known to be right, nothing is planned and nothing rung.  The server knows the
+slots of a day and a half from before and misses them by itself.
+
 Not for: what a check means, or whether a slot was done already (the rule `night_check` drops
 twins).
 """
@@ -44,6 +48,10 @@ BACK = timedelta(hours=48)
 LOOK_S = 300.0
 """Real seconds between two looks at the plan at the most: were a jump of the clock ever overlooked,
 a check would be at most this late.  It costs nothing."""
+
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
+"""No gateway ran before: a Pi without a battery for its clock boots in 1970, or when its system was
+built."""
 
 EARLY = timedelta(minutes=5)
 """How much before its slot a check still means it: as old as a reading of a mat may be, which
@@ -80,6 +88,8 @@ class SlotRinger:
         self._report_by = report_by
         self._sure = sure
         self._went_back = False
+        self._since: datetime | None = None
+        self._begun = False
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rung_to = clock.now()
@@ -95,8 +105,7 @@ class SlotRinger:
         once, at most `BACK` of them; those that were done, the rule drops.
         """
         self._loop = asyncio.get_running_loop()
-        now = self._clock.now()
-        self._rung_to = now if since is None else max(min(since, now), now - BACK)
+        self._since, self._begun = since, False
         known = self._known().items()
         self._planned = {check: one.slot for check, one in known if not one.rung}
         self._scheduler.start()
@@ -126,6 +135,10 @@ class SlotRinger:
     def ring_and_plan(self) -> None:
         """Ring what came due, plan what lies ahead, set the next alarm (in the event loop)."""
         now = self._clock.now()
+        if not self._begun and not self._begin(now):
+            log.warning("the clock shows no time, no check is planned")
+            self._arm(now)
+            return
         self._ring(now)
         self._next = tuple(self._slots(now, now + AHEAD))
         self._withdraw(now)
@@ -141,6 +154,15 @@ class SlotRinger:
                 )
         self._plan_again(now)
         self._arm(now)
+
+    def _begin(self, now: datetime) -> bool:
+        """Whether the clock is one; from then on it is followed wherever it goes."""
+        since = self._since
+        if not self._sure() and (now < MADE or (since is not None and now < since - BACK)):
+            return False
+        self._begun = True
+        self._rung_to = now if since is None else max(min(since, now), now - BACK)
+        return True
 
     def _plan_again(self, now: datetime) -> None:
         """What was rung much too early comes once more, if the plan still has it."""

@@ -39,6 +39,7 @@ class TestingHome(PathHome):
     __test__ = False
 
     answers: tuple[str, ...] | None = ()
+    sure = True
 
     def begin(self) -> None:
         super().begin()
@@ -55,6 +56,7 @@ class TestingHome(PathHome):
             is_confirmed=lambda _origin, seq: seq in self.confirmed,
             record=self.record,
             clock=self.clock,
+            sure=lambda: self.sure,
         )
         self.confirmed: set[int] = set()
 
@@ -104,6 +106,27 @@ def test_it_goes_out_at_the_start_and_at_six(
         assert local.second <= SPREAD_S + 5
         assert home.test.passed_at == home.log[-1].at
         assert home.test.problem is None
+
+    play(story)
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_it_waits_for_a_clock_that_is_right_and_not_for_ever(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch, comes: bool
+) -> None:
+    """After a power cut the clock shows another time for some seconds, and the server answers no
+    test of then.  Where it never becomes right, the test goes out all the same."""
+    monkeypatch.setattr(chain_test, "SURE_S", 4.0)
+
+    async def story(home: TestingHome) -> None:
+        home.sure, loop = False, asyncio.get_running_loop()
+        began = loop.time()
+        home.spawn(home.test.run(TestWhy.STARTED))
+        await asyncio.sleep(chain_test.SURE_S / 2)
+        assert home.said(GatewayTestSent) == []
+        home.sure = comes
+        await home.until(lambda: len(home.said(GatewayTestPassed)) == 1)
+        assert (loop.time() - began < chain_test.SURE_S) is comes
 
     play(story)
 
