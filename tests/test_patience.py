@@ -37,8 +37,8 @@ DEFAULTS = SAYS_HOW_LONG | {"timeout_s"}
 """… and of functions that a test defines."""
 
 NAMES = {
-    *("END_S", "GONE_S", "HALT_S", "PATIENCE_S", "REQUEST_TIMEOUT_S", "SETTLED_S", "START_S"),
-    *("START_TIMEOUT_S", "STARTED_S", "TOLD_S", "WAIT_S", "WITHIN_S"),
+    *("ANSWERED_S", "END_S", "GONE_S", "HALT_S", "PATIENCE_S", "REQUEST_TIMEOUT_S", "SETTLED_S"),
+    *("START_S", "START_TIMEOUT_S", "STARTED_S", "TOLD_S", "WAIT_S", "WITHIN_S"),
 }
 """What a file calls the time that it waits at the longest."""
 

@@ -218,10 +218,15 @@ def test_an_alarm_is_sent_that_the_disk_did_not_take(
 
 
 def test_what_the_batch_brings_as_soon_is_sent_once(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
+    server: WireServer,
+    box: MemoryOutbox,
+    uplink: Uplink,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A step of a door that opens, while nothing waits: the batch lane alone brings it.  An alarm
     does not wait for that."""
+    monkeypatch.setattr("gateway.link.urgent_lane.YIELD_S", PATIENCE_S)
     uplink.start()
     assert home.wait(lambda: home.all("link") == [True])
     for seq in range(1, 6):

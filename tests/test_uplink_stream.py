@@ -9,9 +9,10 @@ import time
 
 import pytest
 
+from gateway.link.https import STREAM_SILENCE_S
 from gateway.link.uplink import Uplink
 from gateway.wire import HEARTBEAT_S
-from tests.test_uplink import Home, MemoryOutbox, box, home, server, uplink
+from tests.test_uplink import PATIENCE_S, Home, MemoryOutbox, box, home, server, uplink
 from tests.wireserver import WireServer, decided
 
 __all__ = ["box", "home", "server", "uplink"]
@@ -128,16 +129,21 @@ def test_a_dropped_stream_is_opened_again(
 
 
 def test_a_broken_stream_is_a_link_that_is_down_at_once(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
+    server: WireServer,
+    box: MemoryOutbox,
+    uplink: Uplink,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The server goes away while nothing is to be sent: the stream notices, and it is told long
-    before the next sign of life is due."""
+    before its silence would be noticed, or the next sign of life is due."""
+    monkeypatch.setattr("gateway.link.batch_lane.HEARTBEAT_S", PATIENCE_S)
     uplink.start()
     assert server.wait(lambda: server.listening() == 1)
     assert home.wait(lambda: home.all("link") == [True])
     began = time.monotonic()
     server.stop()
     assert home.wait(lambda: home.all("link") == [True, False])
-    assert time.monotonic() - began < HEARTBEAT_S
+    assert time.monotonic() - began < 2 * HEARTBEAT_S < STREAM_SILENCE_S
     server.start()
     assert home.wait(lambda: home.all("link") == [True, False, True])

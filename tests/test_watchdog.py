@@ -162,7 +162,7 @@ def test_a_home_whose_disk_hangs_says_so_when_it_is_back(tmp_path: Path, library
         hung_s = time.monotonic()
         while time.monotonic() < hung_s + HANG_S + 2 * PULSE_S:
             systemd.forget()
-            assert systemd.hears("WATCHDOG=1", 3 * PULSE_S)
+            assert systemd.hears("WATCHDOG=1")
         assert "log.stalled" not in kinds(log), "nothing reached the disk"
         (tmp_path / "hangs").unlink()
         until = time.monotonic() + WAIT_S
@@ -186,13 +186,13 @@ def test_a_home_whose_disk_refuses_feeds_the_watchdog(tmp_path: Path, library: P
     systemd = Systemd(tmp_path / "notify")
     try:
         with gateway(tmp_path, systemd, library):
-            assert systemd.hears("WATCHDOG=1", 3 * PULSE_S), "on a disk that works"
+            assert systemd.hears("WATCHDOG=1"), "on a disk that works"
         before = kinds(state)
         (tmp_path / "refuses").touch()
         with gateway(tmp_path, systemd, library):
             for _ in range(2):
                 systemd.forget()
-                assert systemd.hears("WATCHDOG=1", 3 * PULSE_S)
+                assert systemd.hears("WATCHDOG=1")
             assert kinds(state) == before, "nothing reached the disk"
             (tmp_path / "refuses").unlink()
             until = time.monotonic() + WAIT_S
