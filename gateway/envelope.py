@@ -237,6 +237,8 @@ def from_json(obj: Any) -> Event:
             return _tolerated(obj)
         at = at if at.tzinfo is UTC else at.astimezone(UTC)
         data, whole = read_fields(_text(obj["kind"]), obj["data"], at)
+        if not whole or type(data) is Unknown:  # it is kept as it came
+            fields_of.require_shallow(obj["data"])
         event = _made(
             _text(obj["origin"]),
             seq,
@@ -262,6 +264,7 @@ def _tolerated(obj: Any) -> Event:
     """The event in an envelope that is not as this version writes it.  What gives a right is not
     read then: what is not known may be a restriction."""
     try:
+        fields_of.require_shallow(obj)
         read, around = fields_of.tolerated(obj)
         digest = fields_of.hash_text(obj.get("hash", ""))
     except BadEvent as error:

@@ -33,6 +33,10 @@ MONO_MAX_S = 1e10
 VERSION_MAX = 2**31 - 1
 """The largest version of a rule."""
 
+DEPTH_MAX = 40
+"""How deep an event's data may be nested: nothing of ours goes a quarter as far.  What Python reads
+at one place and not at another, some nine hundred deep, would be kept and darken its readers."""
+
 NO_TIME = datetime(1900, 1, 1, tzinfo=UTC)
 """The time of an event whose own cannot be read: nothing is as old.  Who knows better, as when it
 came, takes that."""
@@ -93,6 +97,21 @@ def hash_text(value: Any) -> str:
     if not isinstance(value, str):
         raise BadEvent("an event's hash is no text")
     return value
+
+
+def require_shallow(value: Any) -> None:
+    """Raise `BadEvent` for what lies too deep."""
+    level = [value]
+    for _ in range(DEPTH_MAX):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise BadEvent("its data lie too deep")
 
 
 def _time(value: Any) -> datetime:

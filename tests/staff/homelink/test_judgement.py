@@ -213,6 +213,34 @@ def test_a_text_of_a_megabyte_is_refused_by_name(staff: Staff, enrolled_home: En
     assert len(alarm.type) <= 600
 
 
+@pytest.mark.parametrize("depth", [41, 500, 900, 930, 937, 960, 2000])
+def test_what_lies_too_deep_is_refused_in_a_sentence(
+    staff: Staff, enrolled_home: EnrolledHome, depth: int
+) -> None:
+    """In the data of a kind that is known or not, and around it: what is read where it comes in
+    could not be read by a page."""
+    deep = "[" * depth + "]" * depth
+    for kind, fields, more in (
+        ("toaster.smoked", f'{{"a":{deep}}}', ""),
+        ("device.failed", f'{{"error":"x","text":{deep},"retry_s":1}}', ""),
+        ("alarm.raised", "{}", f',"more":{deep}'),
+    ):
+        said = (
+            f'{{"origin":"home:h1","seq":1,"kind":"{kind}","data":{fields}{more},'
+            f'"hash":"{"a" * 64}",'
+            '"at":"2026-11-23T21:00:00.000Z","clock":"synced","boot":"b","mono_s":1.0}'
+        )
+        for lane in ("events", "urgent"):
+            path = f"/api/v1/home/{lane}"
+            body = f'{{"events":[{said}],"down_have":0}}'
+            head = enrolled_home.headers("POST", path)
+            answer = enrolled_home.client.post(path, data=body, headers=head)
+            assert answer.status_code == 400, answer.text
+            told = answer.get_json()
+            assert told["code"] == "bad_json" or "lie too deep" in told["detail"]
+    assert rows(staff, tables.event, origin="home:h1") == rows(staff, tables.urgent) == []
+
+
 def test_what_counts_is_smaller_than_what_is_taken() -> None:
     """So a home never stops over what only does not count; both fit in a request."""
     from gateway.wire import BODY_MAX_BYTES

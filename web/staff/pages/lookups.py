@@ -158,7 +158,7 @@ def event_of(body: str) -> Event | None:
     """The event in a stored body; None for one that cannot be read (it is still in the table)."""
     try:
         return from_json(json.loads(cleaned(body)))
-    except (BadEvent, ValueError):
+    except (BadEvent, ValueError, RecursionError):
         return None
 
 
