@@ -217,6 +217,22 @@ def test_no_answer_is_told_by_the_server_where_the_home_is_silent(
     assert [one.alarm for one in climbing] == [alarm.id]
 
 
+def test_an_alarm_that_the_home_raised_itself_is_not_raised_again(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """The alarm came by the urgent lane and what the home decided did not: the visit is asked for,
+    and nobody is told of the same twice."""
+    ask(enrolled_home, minutes=15)
+    asked_at = row(staff).asked_at
+    enrolled_home.send_urgent(AlarmRaised.usual(AlarmType.CHECK_NO_ANSWER, asked_at))
+    enrolled_home.clock.advance(15 * 60 + 61)
+    assert following.look(staff) == 1
+    assert (to_visit(staff), row(staff).visit_why) == ([CHECK], "no_answer")
+    (alarm,) = rows(staff, tables.alarm)
+    assert alarm.id.startswith("home:h1/")
+    assert alarm.since == asked_at
+
+
 def test_a_visit_has_one_who_goes(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """Two who want to go: one does, the other sees who, and may take it over by name; whoever's
     visit begins there ends it."""
