@@ -103,6 +103,11 @@ def test_the_smallest_home() -> None:
             ("staff.url: ", "must begin with https://"),
         ),
         (("https://staff.example/", "staff.example"), ("staff.url: ", "no address of a server")),
+        (("https://staff.example/", "https://["), ("staff.url: ", "no address of a server")),
+        (
+            ("https://staff.example/", "https://staff.example:99999"),
+            ("staff.url: ", "no address of a server"),
+        ),
         (('factory = "mock"', 'factory = "rpigpio"'), ("gpio.factory: 'rpigpio' is not one of",)),
         (('[gpio]\nfactory = "mock"', ""), ("gpio: is missing, and devices.bed_mat has a pin",)),
         (("pin = 17", "pin = 17\nbounce = 3"), ("devices.bed_mat.bounce: is no key",)),

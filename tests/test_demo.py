@@ -17,7 +17,7 @@ from drivers.pictures.bedroom import Shows
 from drivers.virtual.bedroom_seen import seen
 from gateway.clock import FileClock, ManualClock
 from gateway.config import home_file
-from gateway.demo import town
+from gateway.demo import cli, town
 from gateway.demo.cli import BEGIN
 from gateway.demo.pace import FASTEST, NEEDED, Pace
 from gateway.demo.resident import LIES, LOOK_S, STEADY_S, Act, House, Resident
@@ -238,6 +238,17 @@ def test_every_step_of_setting_up_is_told(tmp_path: Path) -> None:
     assert len(set(told)) > 8
     assert "the home h1" in told
     assert "an account for natt@demo.example" in told
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "1000", "fast"])
+def test_a_speed_that_cannot_be_is_said_at_once(
+    speed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not after a minute of setting the stage."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--speed", speed])
+    assert ended.value.code == 2
+    assert f"{speed!r} is no number from 1 to 120" in capsys.readouterr().err
 
 
 def test_at_no_speed_is_a_step_a_fall(tmp_path: Path) -> None:

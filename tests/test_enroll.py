@@ -121,10 +121,12 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(
     [
         ("http://staff.example", CODE, "begins with https://"),
         ("staff.example", CODE, "begins with https://"),
+        ("https://[", CODE, "not the address of a staff server"),
+        ("https://staff.example:99999", CODE, "not the address of a staff server"),
         ("https://staff.example", "ABC", "18 letters and digits"),
         ("https://staff.example", CODE[:-1] + "U", "18 letters and digits"),
     ],
-    ids=["no_tls", "no_scheme", "short", "no_letter_of_a_code"],
+    ids=["no_tls", "no_scheme", "half_an_address", "no_port", "short", "no_letter_of_a_code"],
 )
 def test_what_was_typed_wrong_is_one_sentence(
     secrets: FileSecrets, tmp_path: Path, url: str, code: str, words: str

@@ -53,11 +53,16 @@ DEFAULT_FILE = Path("/etc/tryggve/home.toml")
 """The file that is read when the command line names none."""
 
 
-def _https(url: str) -> str:
-    parts = urlsplit(url)
-    if not parts.hostname or parts.query or parts.fragment or parts.username:
+def server_url(url: str) -> str:
+    """The address of a staff server, without a slash at its end.  Raises `ValueError`."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port  # a port that is none raises only here
+    except ValueError as error:
+        raise ValueError("is no address of a server") from error
+    if not host or port == 0 or parts.query or parts.fragment or parts.username:
         raise ValueError("is no address of a server")
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return url.rstrip("/")
     raise ValueError("must begin with https:// (http:// only to this machine itself)")
 
@@ -88,7 +93,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 SipDomain = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]-]{1,200}$")]
 SipUser = Annotated[str, StringConstraints(pattern=r"^[^\s:]{1,60}$")]
 LocalTime = Annotated[time, AfterValidator(_local_time)]
-ServerUrl = Annotated[str, AfterValidator(_https)]
+ServerUrl = Annotated[str, AfterValidator(server_url)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 
 

@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the resident (default 1)")
     parser.add_argument(
-        "--speed", type=float, default=SPEED, help=f"(default {SPEED:g}, at most {FASTEST:g})"
+        "--speed", type=_speed, default=SPEED, help=f"(default {SPEED:g}, at most {FASTEST:g})"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep logs and databases here")
     args = parser.parse_args(argv)
@@ -93,6 +93,16 @@ def main(argv: Sequence[str]) -> int:
             signal.signal(number, handler)
         if args.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {FASTEST:g}")
+    return speed
 
 
 class Ended(BaseException):

@@ -40,7 +40,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from urllib3.exceptions import HTTPError
 
-from gateway.config.home_file import HomeConfig, is_loopback
+from gateway.config.home_file import HomeConfig, server_url
 from gateway.config.secrets import HOME_KEY, FileSecrets, sync_folder, write_durably
 from gateway.config.stand_ins import OTHER_HOME
 from gateway.config.toml_file import read
@@ -258,10 +258,12 @@ def _readable(keys: Sequence[ServerKey]) -> dict[str, Ed25519PublicKey]:
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
-        raise UserError(f"{url!r} is not the address of a staff server; it begins with https://.")
+    try:
+        server_url(url)
+    except ValueError as error:
+        raise UserError(
+            f"{url!r} is not the address of a staff server; it begins with https://."
+        ) from error
 
 
 def _other_home(theirs: str, ours: str) -> UserError:

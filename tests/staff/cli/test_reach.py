@@ -53,11 +53,12 @@ def test_a_number_is_added_and_shown(call: Call, capsys: pytest.CaptureFixture[s
     ("steps", "sentence"),
     [
         ([["30", "role:technician"]], "nobody"),
-        ([["5", "assigned"]], "timeout_s"),
-        ([["30", "everybody"]], "cannot be"),
+        ([["5", "assigned"]], "it begins with whole seconds, 30 to 3600"),
+        ([["half a minute", "assigned"]], "it begins with whole seconds, 30 to 3600"),
+        ([["30", "everybody"]], "stands who, at most 20: assigned, area, role:ROLE"),
         ([["30", "team:Norr"]], "no team called 'Norr'"),
         ([["30", "person:b@prov.example"]], "no account"),
-        ([["30"]], "cannot be"),
+        ([["30"]], "stands who, at most 20"),
     ],
 )
 def test_a_ladder_that_cannot_be_is_refused_in_a_sentence(

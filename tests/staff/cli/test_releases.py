@@ -49,6 +49,9 @@ def test_a_list_comes_to_the_server_or_not_in_words(
     releases.write_text("in the way")
     assert str(releases) in refused(*with_root, str(signed.repo.folder))
     releases.unlink()
+    capsys.readouterr()
+    assert main(["release", "list", *where]) == 0
+    assert "no releases yet" in capsys.readouterr().out
     assert main(["release", "add", *with_root, str(signed.repo.folder)]) == 0
     assert main(["release", "list", *where]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("0.3.0  Debian 13")

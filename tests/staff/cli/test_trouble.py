@@ -72,6 +72,80 @@ def test_a_place_where_nothing_can_be_made(
     assert "it cannot be made" in one_sentence(capsys)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--public-url", "trygg"], "public_url: it is no address"),
+        (["--public-url", "https://["], "public_url: it is no address"),
+        (["--public-url", "https://trygg.example:99999"], "public_url: it is no address"),
+        (["--public-url", "https://trygg.example", "--database", "mysql://x"], "is not known"),
+        (["--public-url", "https://trygg.example", "--database", "x"], "no database URL"),
+    ],
+)
+def test_what_is_given_wrong_at_first_is_corrected_by_saying_it_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str], said: str
+) -> None:
+    """Nothing is written before it is known to do."""
+    path = str(tmp_path / "conf" / "staff.toml")
+    assert main(["staff", "init", "--config", path, *wrong]) == 2
+    assert said in one_sentence(capsys)
+    assert list(tmp_path.iterdir()) == []
+    right = ["--public-url", "https://trygg.example/"]
+    assert main(["staff", "init", "--config", path, *right]) == 0
+    assert load_config(Path(path)).public_url == "https://trygg.example"
+
+
+def test_a_file_that_is_kept_says_what_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever runs it a second time with another address is told that it is not written; with the
+    same one all is well."""
+    init = ["staff", "init", "--config", str(tmp_path / "staff.toml"), "--public-url"]
+    assert main([*init, "https://trygg.example"]) == 0
+    before = (tmp_path / "staff.toml").read_text()
+    capsys.readouterr()
+    assert main([*init, "https://andra.example"]) == 2
+    assert 'does not say public_url = "https://andra.example"' in one_sentence(capsys)
+    assert main([*init, "https://trygg.example", "--database", "sqlite:///b.db"]) == 2
+    assert 'does not say database = "sqlite:///b.db"' in one_sentence(capsys)
+    assert (tmp_path / "staff.toml").read_text() == before
+    assert main([*init, "https://trygg.example/"]) == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["second-path", "show", "h9"],
+        ["revoke", "a@prov.example", "h9"],
+        ["tag", "revoke", "h9"],
+    ],
+)
+def test_a_home_that_is_not_there_is_no_home_with_nothing_to_do(
+    made: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+) -> None:
+    """Whoever takes back a right and slips at the home's name is told so, and not "0 revoked"."""
+    home = ["staff", "home", "add", "h1", "--label", "h1", "--org", "o1", "--org-name", "Prov"]
+    assert main([*home, "--config", made]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
+    user = ["staff", "user", "add", "a@prov.example", "--name", "A", "--org", "o1"]
+    more = ["--role", "caregiver", "--password-stdin", "--config", made]
+    assert main([*user, *more]) == 0
+    capsys.readouterr()
+    assert main(["staff", *command, "--config", made]) == 2
+    assert "no home h9" in one_sentence(capsys)
+
+
+@pytest.mark.parametrize("month", ["2026-13", "9999-12", "x"])
+def test_a_month_that_is_none(made: str, capsys: pytest.CaptureFixture[str], month: str) -> None:
+    """Also the last month that there is, which ends where no date is."""
+    sample = ["staff", "access", "sample", "--org", "o1", "--config", made]
+    assert main([*sample, "--month", month]) == 2
+    assert "is no month" in one_sentence(capsys)
+
+
 def test_a_database_s_name_may_have_any_character(tmp_path: Path) -> None:
     """What is written into the file is what was given."""
     config = str(tmp_path / "staff.toml")

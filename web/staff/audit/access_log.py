@@ -14,7 +14,7 @@ import hashlib
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import MAXYEAR, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -257,6 +257,8 @@ def _why(kind: str, data: Mapping[str, object]) -> str:
 def month_span(month: str) -> tuple[datetime, datetime]:
     """The beginning and end of `2026-10`, local time.  Raises `ValueError`."""
     first = date.fromisoformat(f"{month}-01")
+    if first.year == MAXYEAR:  # it ends where no date is
+        raise ValueError("a month of the last year that there is")
     after = (first + timedelta(days=32)).replace(day=1)
     zone = ZoneInfo(ZONE)
     return datetime.combine(first, time(), zone), datetime.combine(after, time(), zone)

@@ -42,12 +42,13 @@ def _rotate(args: argparse.Namespace) -> int:
 
 
 def _revoke(args: argparse.Namespace) -> int:
-    from web.staff.cli.parts import bare_parts
+    from web.staff.cli.parts import bare_parts, require_home
     from web.staff.doors import revocation
     from web.staff.people.registry import account_by
 
     with bare_parts(args) as (parts, _), parts.write() as tx:
         account = account_by(tx.conn, args.email)
+        require_home(tx.conn, args.home)
         count = revocation.revoke_person(parts, tx, args.home, account.person_id)
     print(f"{count} revoked; end the assignment too, or new ones can be had")
     return 0

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ from web.staff.cli import (
 from web.staff.cli.parts import Handler
 from web.staff.cli.parts import current as _current
 from web.staff.cli.parts import database as _database
-from web.staff.core.config import DEFAULT_PATH, load_config, require_public_url
+from web.staff.core.config import DEFAULT_PATH, load_config, parse_config, require_public_url
 
 if TYPE_CHECKING:
     from web.staff.cli.parts import Command, Commands
@@ -148,26 +149,43 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _init(args: argparse.Namespace) -> int:
     from web.staff.core.secret_files import SecretFiles
+    from web.staff.storage.database import parse_url
 
     path: Path = args.config
     if path.exists():
+        config = load_config(path)
+        _require_same(args, path)
         print(f"{path}: kept as it is")
     else:
+        text = _first_file(args)
+        config = parse_config(text, path)  # before it is written: who corrects it says it anew
+        parse_url(config.database, file=str(path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # it may hold a password
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(_first_file(args))
+                file.write(text)
         except OSError as error:
             raise UserError(f"{path}: it cannot be made ({error.strerror}).") from error
         print(f"{path}: made")
-    config = load_config(path)
     for name in SecretFiles(config.secrets_dir).make_missing():
         print(f"{config.secrets_dir / name}: made; keep a copy where only you can read it")
     _migrate(args)
     print("Next: `tryggve staff run`, which says where the first administrator is made.")
     return 0
+
+
+def _require_same(args: argparse.Namespace, path: Path) -> None:
+    """Raise `UserError` when something else is asked for than what the kept file says."""
+    says = tomllib.loads(path.read_text("utf-8"))
+    asked = {"database": args.database, "public_url": (args.public_url or "").rstrip("/")}
+    for key, value in asked.items():
+        if value and value != says.get(key):
+            raise UserError(
+                f"{path}: it is there already and does not say {key} = {json.dumps(value)}; "
+                "write that into it, then run this again."
+            )
 
 
 def _first_file(args: argparse.Namespace) -> str:

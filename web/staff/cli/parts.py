@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from gateway.errors import UserError
 from web.staff.core.config import StaffConfig, load_config
 
 if TYPE_CHECKING:  # a command opens only what it needs: `--help` is quick
+    from sqlalchemy import Connection
+
     from web.staff.core.context import Staff
     from web.staff.core.secret_files import SecretFiles
     from web.staff.storage.database import Database
@@ -95,6 +98,17 @@ def staff_parts(args: argparse.Namespace) -> Iterator[Staff]:
             yield app.extensions[EXTENSION]
         finally:
             app.extensions["tryggve.stop"]()
+
+
+def require_home(conn: Connection, home: str) -> None:
+    """Raise `UserError` where there is no such home: a slip of the pen must not look as if nothing
+    had to be done."""
+    from sqlalchemy import select
+
+    from web.staff.storage import tables
+
+    if conn.execute(select(tables.home.c.id).where(tables.home.c.id == home)).first() is None:
+        raise UserError(f"There is no home {home}.")
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:

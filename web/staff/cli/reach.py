@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from web.staff.ladders.steps import Step
 
 
+WHO = "assigned, area, role:ROLE, role:ROLE@area, person:EMAIL, team:NAME, centre:NAME"
+"""Whom a step may name, as it is typed."""
+
+
 def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     ways = commands.add_parser("ways", help="Where staff are reached.")
@@ -41,8 +45,7 @@ def add_commands(commands: Commands, command: Command) -> None:
         nargs="+",
         required=True,
         metavar="WORD",
-        help="seconds, then who: assigned, area, role:ROLE, role:ROLE@area, person:EMAIL, "
-        "team:NAME, centre:NAME; in the order of the steps",
+        help=f"seconds, then who: {WHO}; in the order of the steps",
     )
 
 
@@ -120,15 +123,17 @@ def _ladder_add(args: argparse.Namespace) -> int:
 def _step(conn: Any, org: str, words: list[str]) -> Step:
     from pydantic import ValidationError
 
-    from web.staff.ladders.steps import Step
+    from web.staff.ladders.steps import RECEIVERS_MAX, TIMEOUT_MAX_S, TIMEOUT_MIN_S, Step
 
     seconds, *who = words
     receivers = [_receiver(conn, org, word) for word in who]
     try:
         return Step.model_validate({"timeout_s": seconds, "receivers": receivers})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        said = f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+        if error.errors(include_url=False)[0]["loc"][0] == "timeout_s":
+            said = f"it begins with whole seconds, {TIMEOUT_MIN_S} to {TIMEOUT_MAX_S}"
+        else:
+            said = f"behind its seconds stands who, at most {RECEIVERS_MAX}: {WHO}"
         raise UserError(f"The step {' '.join(words)!r} cannot be: {said}.") from None
 
 

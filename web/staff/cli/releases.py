@@ -43,7 +43,10 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    for release in Mirror(load_config(args.config).releases).releases():
+    releases = Mirror(load_config(args.config).releases).releases()
+    if not releases:
+        print("no releases yet; take over a list of them with `tryggve staff release add`")
+    for release in releases:
         until = f"{release.until:%Y-%m-%d}"
         print(f"{release.version}  {'; '.join(release.machines)}  taken until {until}")
     return 0

@@ -36,10 +36,11 @@ def add_commands(commands: Commands, command: Command) -> None:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from web.staff.cli.parts import bare_parts
+    from web.staff.cli.parts import bare_parts, require_home
     from web.staff.homelink import second_path
 
     with bare_parts(args) as (parts, _), parts.db.read() as conn:
+        require_home(conn, args.home)
         held = second_path.held_by(conn, args.home)
     if held is None or not held.receivers:
         print(f"{args.home}: tells nobody")

@@ -218,14 +218,10 @@ def _tag_revoke(args: argparse.Namespace) -> int:
 
 
 def _home(parts: Staff, home: str) -> None:
-    from sqlalchemy import select
-
-    from web.staff.storage import tables
+    from web.staff.cli.parts import require_home
 
     with parts.db.read() as conn:
-        query = select(tables.home.c.id).where(tables.home.c.id == home)
-        if conn.execute(query).first() is None:
-            raise UserError(f"There is no home {home}.")
+        require_home(conn, home)
 
 
 def _visits_export(args: argparse.Namespace) -> int:

@@ -6,13 +6,16 @@ Not for: secrets, which are files of their own (`web.staff.core.secret_files`).
 
 from __future__ import annotations
 
+import re
 import tomllib
+from contextlib import suppress
 from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.access.permits import LIMIT_MAX_S, LIMIT_S
 from gateway.errors import ConfigError
@@ -34,6 +37,8 @@ makes the rest an hour late."""
 ACCESS_LOG_YEARS_MIN = 5
 """HSLF-FS 2016:40 ch. 4 §9: the access log is kept for at least five years."""
 
+
+_ADDRESS = re.compile(r"https?://[a-z0-9.:\[\]-]+")
 
 LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 """This machine: where docs/install.md puts the proxy."""
@@ -212,6 +217,15 @@ class SecurityTxt(BaseModel):
     """How reports are dealt with."""
 
 
+def _own_address(url: str) -> str:
+    """Small letters, a host and perhaps a port, no path.  Raises `ValueError`."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if _ADDRESS.fullmatch(url) and parts.hostname and parts.port != 0:
+            return url
+    raise ValueError("it is no address in small letters as https://trygg.kommun.example")
+
+
 class StaffConfig(BaseModel):
     """The whole file.  Paths are relative to the file's folder."""
 
@@ -221,7 +235,7 @@ class StaffConfig(BaseModel):
     """`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`."""
     secrets_dir: Path
     """Folder of the secret files (mode 0600); `$CREDENTIALS_DIRECTORY` goes before it."""
-    public_url: Annotated[str, Field(pattern=r"^https?://[a-z0-9.:\[\]-]+$")] | None = None
+    public_url: Annotated[str, AfterValidator(_own_address)] | None = None
     """The address that people and homes use, without a path: `https://trygg.kommun.example`.
     Addresses that are sent out, and what passkeys are bound to, are made of it and never of what a
     request says.  None: a try on plain HTTP, where the address of the request is used."""
@@ -255,7 +269,7 @@ def load_config(path: Path) -> StaffConfig:
     """Read the file.  Raises `ConfigError` naming file, key and mend."""
     file = str(path)
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except FileNotFoundError as error:
         raise ConfigError(
             file, "", "there is no such file", "make one with `tryggve staff init`"
@@ -264,7 +278,17 @@ def load_config(path: Path) -> StaffConfig:
         raise ConfigError(
             file, "", f"it cannot be read ({error.strerror})", "give this user the right to read it"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(file, "", f"it is no TOML: {error}", "mend that line") from error
+    return parse_config(text, path)
+
+
+def parse_config(text: str, path: Path) -> StaffConfig:
+    """What `load_config` makes of a file at `path` that says `text`."""
+    file = str(path)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, "", f"it is no TOML: {error}", "mend that line") from error
     try:
         config = StaffConfig.model_validate(raw)
@@ -291,6 +315,8 @@ def _sentence(file: str, error: ValidationError) -> ConfigError:
         return ConfigError(file, key, "this key is not known", "remove it, or correct its spelling")
     if first["type"] == "missing":
         return ConfigError(file, key, "this key is missing", "add it")
+    if first["type"] == "value_error":
+        return ConfigError(file, key, str(first["ctx"]["error"]), "correct the value")
     return ConfigError(file, key, first["msg"].lower(), "correct the value")
 
 
