@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from threading import Event as Flag
 
@@ -67,6 +69,32 @@ def test_one_that_holds_what_the_server_lacks_stays(
         assert old_logs.tidy(tmp_path, in_use(tmp_path)) == [sent.name]
     assert left(tmp_path) == sorted(file.name for file in (unsent, damaged, nothing, newest))
     assert "old logs fill the card" in caplog.text
+
+
+def shortened(path: Path) -> None:
+    """As a torn write leaves it: each page of the events says that it has one row less."""
+    with closing(sqlite3.connect(path)) as db:
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        roots = db.execute(
+            "SELECT rootpage FROM sqlite_master WHERE tbl_name = 'event' AND rootpage > 0"
+        ).fetchall()
+    pages = bytearray(path.read_bytes())
+    for (root,) in roots:
+        at = (root - 1) * size + 3  # the number of rows, after the page's kind and its free blocks
+        rows = int.from_bytes(pages[at : at + 2], "big")
+        pages[at : at + 2] = max(0, rows - 1).to_bytes(2, "big")
+    path.write_bytes(pages)
+
+
+def test_one_that_only_seems_to_be_sent_stays(tmp_path: Path) -> None:
+    """Damaged so that it can be read, and does not show the event that the server lacks."""
+    files = [old(tmp_path, number, forwarded=EVENTS - 1) for number in (1, 2, 3, 4)]
+    shortened(files[0])
+    with closing(sqlite3.connect(files[0])) as db:
+        assert db.execute("SELECT max(seq) FROM event").fetchone() == (EVENTS - 1,)
+    os.utime(files[0], (1, 1))
+    assert old_logs.tidy(tmp_path, in_use(tmp_path)) == []
+    assert len(left(tmp_path)) == 4
 
 
 def test_what_was_sent_from_the_log_in_use_counts(tmp_path: Path) -> None:
