@@ -114,11 +114,11 @@ class LockOperationEnded(Data):
     grant: str
     outcome: LockOperationOutcome
     why: str | None = None
-    """None when done; else `asleep`, `unreachable`, `jammed`, `refused_by_lock`, `no_answer`,
-    `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `busy`, `restarted`; `revoked`,
-    `alarm_closed` or `check_closed` when the right ended before the lock was told; `not_recorded`
-    when the log did not take the request in time, and `door_open` when the door was opened before
-    the home shut the bolt by itself: nothing was turned."""
+    """None when done; else `asleep`, `unreachable`, `radio`, `jammed`, `refused_by_lock`,
+    `no_answer`, `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `busy`, `restarted`;
+    `revoked`, `alarm_closed`, `check_closed` or `not_approved` when the right ended before the lock
+    was told; `not_recorded` when the log did not take the request in time, and `door_open` when the
+    door was opened before the home shut the bolt by itself: nothing was turned."""
     took_s: float = 0.0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from gateway.demo import town
 from gateway.events import LockOperationOutcome
 from gateway.ports import Bolt, LockResult
 from tests._tree import ROOT, tracked, within
-from tests.drivers import example_lock
+from tests.drivers import example_lock, twins
 from tests.drivers.example_lock.protocol import Credentials
 from tests.drivers.locks import (
     EXAMPLE,
@@ -30,6 +31,7 @@ from tests.drivers.locks import (
     another_distribution,
     lock_home,
     make_of,
+    over_bluetooth,
 )
 from tests.drivers.parts import Technician, driver_context
 
@@ -45,6 +47,28 @@ def test_the_makes_are_found() -> None:
     assert len(OURS) > 2
     assert tuple(make.driver.name for make in OURS) == drivers.virtual.twins() == LOCK_DRIVERS
     assert EXAMPLE in MAKES
+
+
+def test_what_is_called_a_lock_is_one() -> None:
+    """The name says that a driver is a make's over Bluetooth: no other has such a one."""
+    assert {drivers.load(name).kind for name in LOCK_DRIVERS} == {"lock"}
+
+
+def test_a_lock_that_is_not_on_the_radio_is_a_driver_as_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A strike on a relay: it is found, no make's twin is looked for, and what it brings as its own
+    is."""
+    brought = EntryPoint("strike_gpio", "tests.drivers.test_lock_makes", "")
+    for where in (drivers, drivers.virtual, twins):
+        monkeypatch.setattr(where, "entry_points", lambda group: [brought])
+    assert "strike_gpio" in drivers.names()
+    assert "strike_gpio" not in over_bluetooth()
+    assert list(twins.from_outside()) == ["strike_gpio"]
+
+
+def twin() -> None:
+    """What the entry point of the strike names."""
 
 
 def test_a_driver_without_a_twin_says_so() -> None:

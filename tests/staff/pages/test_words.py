@@ -10,6 +10,7 @@ import pytest
 
 from gateway import docs, events, rules
 from gateway.access import grants
+from gateway.doors import orders
 from web import icons
 from web.staff.care import actions
 from web.staff.cli import catalogue
@@ -137,7 +138,8 @@ def test_the_turns_reasons_of_the_contract_have_sentences() -> None:
     """Every `why` that `unlock.ended` documents is told in plain words."""
     field = inspect.getsource(events.LockOperationEnded)
     named = set(field.split("None when done; else", 1)[1].split('"""', 1)[0].split("`")[1::2])
-    assert {"asleep", "no_answer", "restarted"} <= named
+    assert {"asleep", "no_answer", "restarted", "radio"} <= named
+    assert {why.value for why in orders.WITHDRAWN} <= named
     assert named <= set(door_words.TURN_WHY)
 
 

@@ -48,6 +48,9 @@ TURN_WHY: Mapping[str, str] = {
     "alarm_closed": N_("Larmet är avslutat, så rätten att öppna har upphört."),
     "check_closed": N_("Besöket efter tillsynen är utfört, så rätten att öppna har upphört."),
     "door_open": N_("Dörren öppnades, så hemmet låste inte."),
+    "not_approved": N_(
+        "Godkännandet för service gäller inte längre, så rätten att öppna har upphört."
+    ),
     "not_recorded": N_("Hemmet kunde inte skriva i sin logg och öppnar inte."),
     "no_word": N_("Hemmet svarade aldrig. Vi vet inte om låset är öppet. Känn på dörren."),
     "restarted": N_(
