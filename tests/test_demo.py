@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import tempfile
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,7 @@ from gateway.clock import FileClock, ManualClock
 from gateway.config import home_file
 from gateway.demo import cli, town
 from gateway.demo.cli import BEGIN
+from gateway.demo.home_process import StageError
 from gateway.demo.pace import FASTEST, NEEDED, Pace
 from gateway.demo.resident import LIES, LOOK_S, STEADY_S, Act, House, Resident
 from gateway.demo.scene import Scene
@@ -249,6 +252,34 @@ def test_a_speed_that_cannot_be_is_said_at_once(
         cli.main(["--speed", speed])
     assert ended.value.code == 2
     assert f"{speed!r} is no number from 1 to 120" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("smoke", [True, False], ids=["judged", "played"])
+def test_a_demo_that_failed_leaves_the_log_that_it_names(
+    smoke: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """And one that went well leaves nothing."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(cli, "stage", fails)
+    monkeypatch.setattr("gateway.demo.smoke.stage", fails)
+    assert cli.main(["--smoke"] if smoke else []) == 1
+    said = capfd.readouterr()
+    [named] = re.findall(r"see (/\S+?home\.log)", said.out + said.err)
+    assert Path(named).read_text() == "why"
+    monkeypatch.setattr(cli, "smoke", lambda *_: {"ok": True})
+    before = list(tmp_path.iterdir())
+    assert cli.main(["--smoke"]) == 0
+    assert list(tmp_path.iterdir()) == before
+
+
+def fails(folder: Path, **_: object) -> None:
+    """In the place of `stage`: a home that does not start."""
+    folder.mkdir(parents=True)
+    (folder / "home.log").write_text("why")
+    raise StageError(f"the home did not start; see {folder / 'home.log'}")
 
 
 def test_at_no_speed_is_a_step_a_fall(tmp_path: Path) -> None:

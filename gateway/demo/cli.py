@@ -77,21 +77,24 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     folder = args.keep or Path(tempfile.mkdtemp(prefix="tryggve-demo-"))
     before = {number: signal.signal(number, _told_to_end) for number in ENDS}
+    kept = args.keep is not None
     try:
         if args.smoke:
             result = smoke(folder / "stage", args.seed)
             print(json.dumps(result))
+            kept = kept or not result["ok"]
             return 0 if result["ok"] else 1
         return _play(folder / "stage", args.seed, args.speed)
     except TryggveError as error:
-        print(error.text, file=sys.stderr)
+        kept = True  # its sentence names a log there
+        print(f"tryggve: {error.text}", file=sys.stderr)
         return 1
     except Ended as ended:
         return 128 + ended.number
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if args.keep is None:
+        if not kept:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -159,7 +159,8 @@ class Stage:
                     return
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.05)
-        raise StageError(f"the staff server did not answer within {START_S:.0f} s")
+        log = self.folder / "staff.log"
+        raise StageError(f"the staff server did not answer within {START_S:.0f} s; see {log}")
 
     def start_home(self, *options: str) -> None:
         """Start the virtual home and wait until it is ready."""
