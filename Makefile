@@ -14,6 +14,9 @@
 #   make mutate ARGS=access       changes a room's lines and names those that no test notices
 #   make sbom                     bills of materials of this version, into build/sbom (CycloneDX)
 #   make load [ARGS="--homes 1000"]  a town of simulated homes against the real server
+#   make format                   what ruff can put in order by itself
+#   make lock                     the packages anew, with versions and hashes, into requirements
+#   make clean                    away with .venv, build and what was kept for speed
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
 .PHONY: help demo test check bench load deb deb-proof deb-scene image image-proof mutate docs texts golden sbom format lock clean

@@ -4,9 +4,9 @@ What somebody gave wrong is one sentence on standard error and exit status 2; wh
 one sentence and 1; neither has a traceback.  Each command imports what it needs only when it runs,
 for a Pi's memory and start.
 
-    home.py    run, check, enroll, pair       logs.py    log tail, log verify, kinds
-    replay.py  replay                         wipe.py    wipe
-    access_point.py  access-point
+    home.py    run, check, enroll, file, pin, pair, calibrate
+    logs.py    log tail, log verify, kinds
+    replay.py  replay        wipe.py  wipe        access_point.py  access-point
 
 Not for: doing the work; each command hands it to the part that does.
 """

@@ -1,6 +1,6 @@
 """What the handlers of the command line open: the configuration, the database, the server's parts.
 
-Not for: commands (`main`, `people`, `visits`, `doors`).
+Not for: commands (`main`, and the modules that it adds).
 """
 
 from __future__ import annotations
