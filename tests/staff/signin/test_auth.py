@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -217,3 +219,44 @@ def test_every_route_that_writes_needs_a_token(staff_app: Flask) -> None:
         assert client.post(path).status_code == 400, rule
         checked += 1
     assert checked >= 2
+
+
+DEEP = "[" * 100_000
+ODD_ANSWERS = (
+    DEEP,
+    '{"id":' + "9" * 5000 + "}",
+    "[]",
+    "1",
+    '{"id":"å","rawId":"å","type":"public-key","response":{}}',
+    '{"id":"YQ","rawId":"YQ","type":"public-key","response":{"clientDataJSON":"'
+    + base64.urlsafe_b64encode(DEEP[:20_000].encode()).decode()
+    + '","attestationObject":"'
+    + base64.urlsafe_b64encode(b"\x81" * 20_000).decode()
+    + '","authenticatorData":"YQ","signature":"YQ"}}',
+)
+"""What no authenticator says: nested without end (JSON, and CBOR in it), numbers without end."""
+
+
+def test_a_passkeys_answer_that_is_none_is_a_wrong_one(
+    client: FlaskClient, make_user: Callable[..., Actor]
+) -> None:
+    """To whoever asks, signed in or not: a sentence, no fault of ours."""
+    make_user("p7", ["caregiver"])
+
+    def asked(path: str, **said: str) -> Any:
+        page = client.get("/login").get_data(as_text=True)
+        if "csrf_token" not in page:
+            page = client.get("/konto").get_data(as_text=True)
+        token = page.split('name="csrf_token" value="', 1)[1].split('"', 1)[0]
+        head = {"Accept": "application/json", "X-CSRFToken": token}
+        return client.post(path, json=said, headers=head)
+
+    for begin, state in (("/wan-signin", {}), ("/wan-register", {"name": "x"})):
+        if begin == "/wan-register":
+            assert sign_in(client, "p7").status_code == 302
+        for odd in ODD_ANSWERS:
+            begun = asked(begin, **state)
+            assert begun.status_code == 200, begun.text
+            name = begun.get_json()["response"]["wan_state"]
+            answer = asked(f"{begin}/{name}", credential=odd)
+            assert answer.status_code == 400, (begin, odd[:40], answer.text)

@@ -7,6 +7,10 @@ the browser's half.  Not for: codes (`second_factor`).
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from flask import Flask, abort, request
 from flask_security import WebauthnUtil
 from flask_security.webauthn import (
@@ -19,9 +23,13 @@ from webauthn.helpers.structs import (
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
+from werkzeug.exceptions import HTTPException
 from wtforms import HiddenField
 
 from web.staff.signin.failed_attempts import limits, note_refusal, place, sentence
+from web.staff.storage.outage import FAULTS
+
+log = logging.getLogger(__name__)
 
 JSON_ONLY = frozenset(
     {
@@ -68,8 +76,10 @@ class RegisterAnswerForm(WebAuthnRegisterResponseForm):
     def validate(self, **kwargs: object) -> bool:
         """Whether it fits the challenge.  What the browser tells of extensions is not kept: nothing
         here needs it, and anybody can write it."""
-        done = bool(super().validate(**kwargs))
+        done = _read(super().validate, kwargs)
         self.extensions = ""
+        if not done and not self.errors:
+            self.form_errors = [sentence()]
         return done
 
 
@@ -80,13 +90,25 @@ class SignInAnswerForm(WebAuthnSigninResponseForm):
         """Whether it was signed by a known passkey of an active account."""
         fresh = limits().challenge.allow(self.challenge)
         # Flask-Security notes a closed account as an error and goes on: so look for errors, too
-        if fresh and super().validate(**kwargs) and not self.errors:
+        if fresh and _read(super().validate, kwargs) and not self.errors:
             return True
         if limits().address.allow(place()):  # a flood is not worth its events
             note_refusal()
         for field in self:
             field.errors = []
         self.form_errors = [sentence()]
+        return False
+
+
+def _read(judge: Callable[..., Any], kwargs: Mapping[str, object]) -> bool:
+    """What Flask-Security says of an answer.  Of one that is nested without end, or no answer at
+    all, the libraries below it raise whatever they meet: it is a wrong one."""
+    try:
+        return bool(judge(**kwargs))
+    except (*FAULTS, HTTPException):
+        raise
+    except Exception as error:  # the edge: anybody may send anything
+        log.info("a passkey's answer cannot be read", extra={"why": type(error).__name__})
         return False
 
 
