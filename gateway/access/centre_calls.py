@@ -96,8 +96,10 @@ def read(token: str, home: str, keys: Mapping[str, Ed25519PublicKey]) -> CentreC
         raise BadToken("it is too long")
     signed = tokens.read(token, TYP, keys, CLAIMS - {"num"})
     claims = signed.claims
+    if not signed.plain or claims.keys() != CLAIMS or claims["aud"] != home:
+        raise BadToken("it is another home's, or not understood")
     places, number = claims["from"], claims["num"]
-    if claims.keys() != CLAIMS or claims["aud"] != home or claims["med"] not in MEDIA:
+    if claims["med"] not in MEDIA:
         raise BadToken("it is another home's, or not understood")
     if not isinstance(places, list) or len(places) > PLACES_MAX:
         raise BadToken("it has no places, or too many")

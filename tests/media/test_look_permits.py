@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -56,6 +57,7 @@ def judged(permit: LookPermit = PERMIT, now: datetime | None = NOW, **ground: An
         )
     except PermitRefused as error:
         assert (error.call, error.person) == (permit.look, permit.person)
+        assert error.why, "a refusal has a word"
         return error.why
     return None
 
@@ -67,6 +69,7 @@ def test_what_was_signed_is_read() -> None:
         PERMIT,
         replace(PERMIT, why=LookWhy.ALARM, check=None, alarm="home:h1/3"),
         replace(PERMIT, why=LookWhy.WORRY, check=None),
+        replace(PERMIT, alarm="home:h1/3"),
     ):
         assert look_permits.read(look_permits.sign(permit, KEY, "k1"), KEYS) == permit
     long = look_permits.sign(replace(PERMIT, limit_s=600), KEY, "k1")
@@ -91,13 +94,27 @@ def test_what_was_not_signed_for_a_look_is_forged() -> None:
         assert refusal(bad) == LookRefusal.FORGED
 
 
-@pytest.mark.parametrize("changed", [{"more": "only at noon"}, {"rsn": "research"}, {"rsn": None}])
+@pytest.mark.parametrize(
+    "changed", [{"more": "only at noon"}, {"rsn": "research"}, {"rsn": None}, {"rsn": ["check"]}]
+)
 def test_what_a_newer_server_signs_is_not_understood(changed: dict[str, Any]) -> None:
     """It may be a restriction: nobody looks by it."""
     claims = {"jti": "l1", "aud": "h1", "sub": "p7", "lok": "l1", "dev": "camera", "rsn": "check"}
     signed = {**claims, "lim": 30, **changed}
     token = tokens.sign(look_permits.TYP, signed, KEY, "k1", (NOW, PERMIT.expires))
-    assert refusal(token) == LookRefusal.NOT_UNDERSTOOD
+    with pytest.raises(PermitRefused) as caught:
+        look_permits.read(token, KEYS)
+    error = caught.value
+    assert (error.why, error.call, error.person) == (LookRefusal.NOT_UNDERSTOOD, "l1", "p7")
+
+
+def test_what_a_newer_server_says_beside_what_it_signs_is_not_understood() -> None:
+    """The header is signed too."""
+    claims = jwt.decode(look_permits.sign(PERMIT, KEY, "k1"), options={"verify_signature": False})
+    head = {"kid": "k1", "typ": look_permits.TYP, "only": "at noon"}
+    assert refusal(jwt.encode(claims, KEY, algorithm="EdDSA", headers=head)) == (
+        LookRefusal.NOT_UNDERSTOOD
+    )
 
 
 @pytest.mark.parametrize("changed", [{"lim": "long"}, {"nbf": "soon"}, {"exp": 10**30}])

@@ -70,6 +70,8 @@ def test_what_says_more_is_not_understood() -> None:
     for changed in ({**claims, "only": "listen"}, {**claims, "act": "look"}):
         token = jwt.encode(changed, KEY, algorithm="EdDSA", headers=head)
         assert refusal(token) == VoiceRefusal.NOT_UNDERSTOOD
+    newer = jwt.encode(claims, KEY, algorithm="EdDSA", headers={**head, "only": "at night"})
+    assert refusal(newer) == VoiceRefusal.NOT_UNDERSTOOD
 
 
 @pytest.mark.parametrize(
