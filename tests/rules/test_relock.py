@@ -200,6 +200,26 @@ def test_an_order_that_a_door_took_back_is_no_try(tell: Tell) -> None:
     assert story.commands == [LockDoor("door", "contact")] * 7
 
 
+def test_what_a_lock_did_not_obey_counts_on(tell: Tell) -> None:
+    """Twice it did not, and the third order was taken back by the door: one is left.  An order that
+    was taken back of a bolt that somebody shut meanwhile says nothing."""
+    story = tell(relock=TWO | {"contacts": {"front_door": "contact"}})
+    story.at("22:00", LockUnlocked(), "door", "p1")
+    story.until("22:06")
+    assert len(shut(story)) == 3
+    ask(story, "22:06", "r", action="lock")
+    story.at("22:06:10", DoorOpened(), "contact")
+    end(story, "22:06:11", "r", DOOR_OPEN)
+    story.at("22:10", DoorClosed(), "contact")
+    story.until("23:00")
+    assert len(shut(story)) == 4
+    story.at("23:00", LockLocked(), "door")
+    ask(story, "23:01", "r2", action="lock")
+    end(story, "23:01:11", "r2", DOOR_OPEN)
+    story.until("23:30")
+    assert len(shut(story)) == 4
+
+
 def test_open_too_long_at_night_is_an_alarm_until_the_lock_says_locked(tell: Tell) -> None:
     """Counted from the window's begin; a bolt that becomes unknown is not shut."""
     story = tell(lock_open={"minutes": 15})
