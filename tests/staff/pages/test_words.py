@@ -139,7 +139,7 @@ def test_the_turns_reasons_of_the_contract_have_sentences() -> None:
     field = inspect.getsource(events.LockOperationEnded)
     named = set(field.split("None when done; else", 1)[1].split('"""', 1)[0].split("`")[1::2])
     assert {"asleep", "no_answer", "restarted", "radio"} <= named
-    assert {why.value for why in orders.WITHDRAWN} <= named
+    assert {str(why) for why in orders.WITHDRAWN} <= named
     assert named <= set(door_words.TURN_WHY)
 
 
