@@ -18,7 +18,7 @@ from gateway.clock import ManualClock
 from gateway.events import AlarmType, Severity
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import add_home, add_user, parts_of, sign_in
-from web.staff.pages import lists, lookups
+from web.staff.pages import lists, lookups, staff_admin
 from web.staff.storage import tables
 
 MINE, THEIRS = 70, 10
@@ -186,11 +186,26 @@ def test_a_few_things_are_all_whole() -> None:
 
 
 def test_swedish_order() -> None:
-    """Å, Ä and Ö last and in this order, É as E, and 9 before 10."""
-    listed = ["Ön", "Ärlan", "Åsen", "Zeta", "Lgh 10", "Lgh 9", "Fabel", "éclair"]
-    assert sorted(listed, key=lists.swedish) == [
-        "éclair", "Fabel", "Lgh 9", "Lgh 10", "Zeta", "Åsen", "Ärlan", "Ön",
-    ]  # fmt: skip
+    """Å, Ä and Ö last and in this order, other letters without their marks, and 9 before 10."""
+    ordered = [
+        *("Đurđa", "éclair", "Fabel", "İdil", "Idun", "Lgh 9", "Lgh 10", "Łucja", "Lund", "Ñandú"),
+        *("Nel", "Šárka", "Sten", "Zeta", "Åsen", "Ärlan", "Ætna", "O\u0308n", "Örn", "Øst"),
+    ]
+    for listed in (ordered[::-1], sorted(ordered)):
+        assert sorted(listed, key=lists.swedish) == ordered
+
+
+def test_who_types_no_marks_finds_a_name_that_has_some() -> None:
+    """As staff do on a Swedish keyboard; å, ä and ö are letters of their own."""
+    names = ["Šárka", "Sarka", "Öst", "Ost", "Łucja", "O\u0308sten"]
+
+    def found(asked: str) -> list[str]:
+        return lists.matching(names, asked, lambda name: [name])
+
+    assert found("sarka") == found("ŠÁRKA") == ["Šárka", "Sarka"]
+    assert found("öst") == ["Öst", "O\u0308sten"]
+    assert found("ost") == ["Ost"]
+    assert found("lucja") == ["Łucja"]
 
 
 def test_a_search_for_a_home_chooses_it(
@@ -224,9 +239,16 @@ def test_names_stand_in_the_order_of_the_alphabet(staff_app: Flask) -> None:
         add_user(staff_app, home, [])
         with parts_of(staff_app).db.write() as tx:
             tx.conn.execute(update(u).where(u.c.person_id == home).values(name=label))
+            for table in (tables.team, tables.area):
+                tx.conn.execute(table.insert().values(org_id="org1", name=label))
     wanted = ["Adam 9", "adam 10", "zon", "Zorn", "Åsen", "Ärla", "Örn"]
     with parts_of(staff_app).db.read() as conn:
         found = [place.label for place in lookups.places(conn, actor).values()]
         people = list(lookups.staff_names(conn, actor).values())
+        teams = list(lookups.teams(conn, actor).values())
+        areas = [row.name for row in staff_admin.of_org(conn, tables.area, actor)]
+        in_org = [row.label for row in staff_admin.of_org(conn, tables.home, actor, "label")]
     assert [label for label in found if label in labels] == wanted
     assert [name for name in people if name in labels] == wanted
+    assert teams == areas == wanted
+    assert [label for label in in_org if label in labels] == wanted

@@ -22,6 +22,7 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.lists import by_name
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SHOWN_MAX, changed
 from web.staff.people import alarm_centres, care_ids
@@ -51,7 +52,7 @@ def centres(actor: Actor) -> ResponseReturnValue:
     c = alarm_centre.c
     used = (c.org_id == actor.org, c.channel == "scaip", c.ended_at.is_(None))
     with staff().db.read() as conn:
-        found = conn.execute(select(alarm_centre).where(*used).order_by(c.name)).all()
+        found = by_name(conn.execute(select(alarm_centre).where(*used)))
         bare = care_ids.homes_without(conn, actor.org, at_most=SHOWN_MAX + 1)
         without = bare if found else []
         return page(

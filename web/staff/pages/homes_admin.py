@@ -19,7 +19,7 @@ from web.staff.homelink import enrolment
 from web.staff.pages import layout, lookups, qr
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, need, page, refused
-from web.staff.pages.lists import matching
+from web.staff.pages.lists import by_name, matching
 from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.staff_admin import SHOWN_MAX, changed, numbers, of_org, open_homes
 from web.staff.people import accounts, care_ids, home_details, home_life
@@ -108,7 +108,7 @@ def _residents(conn: Connection, actor: Actor, home: str | None = None) -> Resid
     if home is not None:
         query = query.where(r.c.home_id == home)
     found: Residents = {}
-    for row in conn.execute(query.order_by(r.c.name)):
+    for row in by_name(conn.execute(query)):
         found.setdefault(row.home_id, []).append((row.id, row.name))
     return found
 

@@ -22,6 +22,7 @@ from web.staff.ladders import steps
 from web.staff.ladders.steps import Ladder, Receiver, Step
 from web.staff.pages import lookups
 from web.staff.pages.forms import number_of
+from web.staff.pages.lists import by_name
 from web.staff.storage import alarm_tables
 from web.staff.storage.ladder_tables import rota
 
@@ -73,10 +74,10 @@ PEOPLE_FEW = 60
 def groups(conn: Connection, actor: Actor, people: Mapping[str, str]) -> list[Group]:
     """Whom a ladder of this organisation may name, of people these."""
     r, centre = rota.c, alarm_tables.alarm_centre.c
-    rotas = conn.execute(select(r.id, r.name).where(r.org_id == actor.org).order_by(r.name))
+    rotas = by_name(conn.execute(select(r.id, r.name).where(r.org_id == actor.org)))
     ours = centre.org_id == actor.org, centre.ended_at.is_(None)
-    centres = conn.execute(select(centre.id, centre.name).where(*ours).order_by(centre.name))
-    teams = sorted(lookups.teams(conn, actor).items(), key=lambda one: one[1])
+    centres = by_name(conn.execute(select(centre.id, centre.name).where(*ours)))
+    teams = list(lookups.teams(conn, actor).items())
     found = [
         Group(
             _("Grupper"),

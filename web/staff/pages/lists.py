@@ -25,7 +25,7 @@ two, and what a unit of home care has at the most; a municipality has a thousand
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
-_SWEDISH = str.maketrans({"å": "{", "ä": "|", "æ": "|", "ö": "}", "ø": "}", "é": "e", "ü": "y"})
+_SWEDISH = str.maketrans("åäæöøüđðłı", "{||}}yddli") | {ord("þ"): "th", ord("œ"): "oe"}
 """The last three letters behind z, in their order; what sorts as another letter, as that one."""
 
 
@@ -126,9 +126,21 @@ def _begin(
 
 @lru_cache(maxsize=8192)
 def swedish(text: str) -> str:
-    """What a text is sorted by: å, ä and ö last, capitals as small letters, 9 before 10."""
+    """What a text is sorted by: å, ä and ö last, other letters without their marks, capitals as
+    small letters, 9 before 10."""
+    return re.sub(r"\d+", lambda found: found[0].zfill(9), _plain(text))
+
+
+def _plain(text: str) -> str:
+    """Letters as Swedish has them: of all marks only those of å, ä and ö count."""
     plain = unicodedata.normalize("NFC", text).casefold().translate(_SWEDISH)
-    return re.sub(r"\d+", lambda found: found[0].zfill(9), plain)
+    apart = unicodedata.normalize("NFD", plain)
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
+def by_name(rows: Iterable[R], name: str = "name") -> list[R]:
+    """Rows in the order of their names; those of one name stay as they came."""
+    return sorted(rows, key=lambda row: swedish(getattr(row, name)))
 
 
 def moment(at: datetime | None) -> int:
@@ -151,11 +163,12 @@ def cursor_of(text: str) -> Order | None:
 
 
 def matching(rows: Iterable[R], asked: str, told: Callable[[R], Iterable[str | None]]) -> list[R]:
-    """The rows in which each word of `asked` stands, in any case; all of them for no words."""
-    words = unicodedata.normalize("NFC", asked).casefold().split()
+    """The rows in which each word of `asked` stands, in any case and without other marks than those
+    of å, ä and ö; all of them for no words."""
+    words = _plain(asked).split()
     found = []
     for row in rows:
-        text = unicodedata.normalize("NFC", " ".join(filter(None, told(row)))).casefold()
+        text = _plain(" ".join(filter(None, told(row))))
         if all(word in text for word in words):
             found.append(row)
     return found

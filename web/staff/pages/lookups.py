@@ -28,7 +28,7 @@ from gateway.events import Ref
 from web.staff.care.mass_alarms import is_gathered
 from web.staff.core.rights import Actor, Right
 from web.staff.events.projections.rebuild import orphan_id
-from web.staff.pages.lists import swedish
+from web.staff.pages.lists import by_name, swedish
 from web.staff.relatives import inviting
 from web.staff.storage import tables as t
 from web.staff.storage.among import among, among_refs
@@ -67,7 +67,7 @@ def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> d
         query = select(t.resident.c.home_id, t.resident.c.name).where(
             among(t.resident.c.home_id, homes), t.resident.c.moved_out_at.is_(None)
         )
-        for home, name in conn.execute(query.order_by(t.resident.c.name)):
+        for home, name in by_name(conn.execute(query)):
             residents.setdefault(home, []).append(name)
     h = t.home.c
     rows = conn.execute(
@@ -127,7 +127,7 @@ def _named(name: str, key: str) -> tuple[str, str]:
 def teams(conn: Connection, actor: Actor) -> dict[int, str]:
     """The organisation's teams by number."""
     rows = conn.execute(select(t.team.c.id, t.team.c.name).where(t.team.c.org_id == actor.org))
-    return {row.id: row.name for row in rows}
+    return {row.id: row.name for row in by_name(rows)}
 
 
 def areas(conn: Connection, actor: Actor) -> dict[str, tuple[int, str]]:

@@ -75,9 +75,8 @@ def show(actor: Actor, person: str) -> ResponseReturnValue:
                 would = access_revocation.effect(conn, actor, person, scope, home, now)
             except accounts.Refused as refusal:
                 abort(404 if refusal.why is accounts.Wrong.NOT_FOUND else 403)
-        homes = conn.execute(
-            select(h.id, h.label).where(h.org_id == actor.org).order_by(h.label)
-        ).all()
+        of_org = conn.execute(select(h.id, h.label).where(h.org_id == actor.org))
+        homes = lists.by_name(of_org, "label")
         labels = {one.id: one.label for one in homes}
         works = access_revocation.assigned(conn, actor, row.id)
         places = lookups.places(conn, actor)

@@ -24,6 +24,7 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import layout, lookups, zone_forms, zone_map
 from web.staff.pages.layout import answered, main_attributes, page, refused
+from web.staff.pages.lists import by_name
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SENTENCES
@@ -187,7 +188,7 @@ def _residents(conn: Connection, actor: Actor, home: str) -> list[Resident]:
     r, c, z, k, o = t.resident.c, consent.c, zone.c, tracker.c, outing.c
     names = lookups.staff_names(conn, actor)
     found = []
-    people = conn.execute(select(t.resident).where(r.home_id == home).order_by(r.name)).all()
+    people = by_name(conn.execute(select(t.resident).where(r.home_id == home)))
     for row in people:
         standing = conn.execute(
             select(consent).where(

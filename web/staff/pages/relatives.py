@@ -23,6 +23,7 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import layout, lookups
 from web.staff.pages.layout import page, refused
+from web.staff.pages.lists import by_name
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SENTENCES
 from web.staff.people import accounts
@@ -61,13 +62,13 @@ def relatives(actor: Actor, home: str) -> str:
         if place is None:
             abort(404)
         r = t.resident.c
-        query = select(r.id, r.name).where(r.home_id == home).order_by(r.name)
+        query = select(r.id, r.name).where(r.home_id == home)
         return page(
             "relatives.html",
             conn,
             actor,
             place=place,
-            residents=conn.execute(query).all(),
+            residents=by_name(conn.execute(query)),
             invited=inviting.of_home(conn, home),
             hows=ConsentHow.offered(),
             now_at=staff().clock.now(),

@@ -22,7 +22,7 @@ from web.staff.pages import lookups
 from web.staff.pages.account import proved
 from web.staff.pages.forms import number_of
 from web.staff.pages.layout import page, refused
-from web.staff.pages.lists import matching
+from web.staff.pages.lists import by_name, matching
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import changed
 from web.staff.pages.visit import file
@@ -102,9 +102,9 @@ def _homes(conn: Connection, actor: Actor) -> list[Row[Any]]:
         .outerjoin(tables.home_state, s.home_id == h.id)
         .outerjoin(u, u.c.home_id == h.id)
         .where(h.org_id == actor.org)
-        .order_by(h.label, h.id)
+        .order_by(h.id)
     )
-    return [row for row in conn.execute(query) if actor.sees(row.id)]
+    return by_name((row for row in conn.execute(query) if actor.sees(row.id)), "label")
 
 
 OWN = ("home_id", "version")

@@ -22,6 +22,7 @@ from web.staff.ladders.rotas import Refused, Span, Wrong
 from web.staff.pages import lookups
 from web.staff.pages.ladders import NOT_READ
 from web.staff.pages.layout import answered, main_attributes, page, refused
+from web.staff.pages.lists import by_name
 from web.staff.pages.routes import get, post
 from web.staff.storage.ladder_tables import rota
 from web.staff.visits import plan_import
@@ -56,8 +57,8 @@ def rotas(actor: Actor) -> str:
     """The page `/jour?jour=…`: a rota's shifts and gaps; the first one where none is named."""
     now, r = staff().clock.now(), rota.c
     with staff().db.read() as conn:
-        query = select(r.id, r.name).where(r.org_id == actor.org).order_by(r.name)
-        known = conn.execute(query).all()
+        query = select(r.id, r.name).where(r.org_id == actor.org)
+        known = by_name(conn.execute(query))
         asked = request.args.get("jour", "")
         chosen = next((one for one in known if one.id == asked), known[0] if known else None)
         shifts, gaps = [], []

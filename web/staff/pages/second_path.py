@@ -23,6 +23,7 @@ from web.staff.ladders import standby
 from web.staff.pages import chain_state, lookups
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.lists import by_name
 from web.staff.pages.routes import get, post
 from web.staff.storage import alarm_tables, tables
 from web.staff.storage.database import Tx
@@ -116,7 +117,7 @@ def _names(conn: Connection, actor: Actor) -> dict[str, str]:
     """Who may be told: the organisation's people and its alarm centres, by their ids."""
     c = alarm_tables.alarm_centre.c
     query = select(c.id, c.name).where(c.org_id == actor.org, c.ended_at.is_(None))
-    centres = {row.id: row.name for row in conn.execute(query.order_by(c.name))}
+    centres = {row.id: row.name for row in by_name(conn.execute(query))}
     return {**lookups.names(conn, actor), **centres}
 
 

@@ -28,7 +28,7 @@ from web.staff.pages import layout
 from web.staff.pages.account import proved
 from web.staff.pages.forms import number_of
 from web.staff.pages.layout import answered, page, refused
-from web.staff.pages.lists import matching, swedish
+from web.staff.pages.lists import by_name, matching, swedish
 from web.staff.pages.routes import get, post
 from web.staff.people import accounts, group_rights, sso_ids
 from web.staff.people import registry as adding
@@ -122,8 +122,8 @@ def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
 
 def of_org(conn: Connection, table: Table, actor: Actor, name: str = "name") -> list[Any]:
     """Rows of the actor's organisation by name: teams, areas or homes."""
-    query = select(table).where(table.c.org_id == actor.org).order_by(table.c[name])
-    return list(conn.execute(query).all())
+    query = select(table).where(table.c.org_id == actor.org).order_by(table.c.id)
+    return by_name(conn.execute(query), name)
 
 
 def open_homes(conn: Connection, actor: Actor) -> list[Any]:

@@ -26,6 +26,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.pages import layout
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.lists import by_name
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SENTENCES, changed
 from web.staff.people import alarm_centres
@@ -66,7 +67,7 @@ NO_ADDRESS = N_("Adressen går inte att använda. Skriv den som https://system.k
 def webhooks(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/andra-system`."""
     with staff().db.read() as conn:
-        found = conn.execute(_used(actor).order_by(alarm_centre.c.name)).all()
+        found = by_name(conn.execute(_used(actor)))
         last = _last(conn, [one.id for one in found])
         set_up = "webhook" in channels.here()
         return page("webhooks.html", conn, actor, found=found, last=last, is_set_up=set_up)
