@@ -116,3 +116,33 @@ async def test_what_came_by_the_wrong_time_is_corrected_and_nothing_else(tmp_pat
     times = [("mat.released", START), ("mat.released", START), ("clock.synced", START)]
     times.append(("mat.pressed", START + minute))
     assert found == [(kind, at, at) for kind, at in times]
+
+
+@pytest.mark.parametrize("again_s", [0.0, 500.0])
+async def test_a_gateway_that_starts_once_more_corrects_only_what_came_since(
+    tmp_path: Path, again_s: float
+) -> None:
+    """It says anew in the same boot that its clock is right, or that it was off: what was corrected
+    before stays so."""
+    behind_s, minute = 7200.0, timedelta(minutes=1)
+    home = Home(tmp_path, rules=[], clock=ManualClock(START - timedelta(seconds=behind_s)))
+    home.engine.rebuild("unsynced")
+    async with running(home):
+        await home.engine.write(Draft(MatReleased(), device="bed"))
+        home.clock.step(behind_s)
+        await home.engine.clock_synced(behind_s)
+    clock = home.clock
+    clock.advance(60)
+    clock.step(-again_s)
+    home = Home(tmp_path, rules=[], clock=clock)
+    home.engine.rebuild("unsynced")
+    async with running(home):
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+        clock.step(again_s)
+        await home.engine.clock_synced(again_s)
+    log = Home(tmp_path).logs[0]
+    found = [(event.data.KIND, event.at) for event, _ in corrected(log, START - 24 * 60 * minute)]
+    log.close()
+    kinds = ("mat.released", "clock.synced", "mat.pressed", "clock.synced")
+    times = (START, START, START + minute, START + minute)
+    assert found == list(zip(kinds, times, strict=True))

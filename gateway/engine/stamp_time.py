@@ -15,7 +15,7 @@ Not for: whether the clock is right, or that it jumped (`gateway.services.clock_
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -91,7 +91,7 @@ def corrected(log: EventLog, since: datetime) -> Iterator[tuple[Event, datetime]
         own = steps.get(event.boot)
         if own is not None:
             before = timedelta(seconds=sum(by_s for at_s, by_s in own if event.mono_s < at_s))
-        offset_s = offsets.get(event.boot)
+        offset_s = _offset_of(event, offsets.get(event.boot, ()))
         if offset_s and event.clock == "unsynced":
             moment = corrected_at(event, offset_s) + before
             yield replace(event, at=moment), moment
@@ -104,14 +104,21 @@ def corrected(log: EventLog, since: datetime) -> Iterator[tuple[Event, datetime]
             yield event, received_at
 
 
-def _offsets(log: EventLog, since: datetime) -> dict[str, float]:
-    """Boot to the seconds that its unsynced times are off; a boot that never was synced is not in
-    it."""
-    return {
-        str(obj.get("boot")): float(offset_s)
-        for obj in log.told(since, ClockSynced.KIND)
-        if isinstance(offset_s := _said(obj, "offset_s"), int | float)
-    }
+def _offset_of(event: Event, synced: Sequence[tuple[float, float]]) -> float:
+    """How far an unsynced time is off, as the next word of its boot says: a gateway that was
+    restarted says once more that its clock is right, and means what came since."""
+    return next((offset_s for at_s, offset_s in synced if event.mono_s <= at_s), 0.0)
+
+
+def _offsets(log: EventLog, since: datetime) -> dict[str, list[tuple[float, float]]]:
+    """Boot to when its clock became right, by the one that runs on, and by how many seconds it had
+    been off until then; a boot that never was synced is not in it."""
+    offsets: dict[str, list[tuple[float, float]]] = {}
+    for obj in log.told(since, ClockSynced.KIND):
+        boot, at_s, offset_s = obj.get("boot"), obj.get("mono_s"), _said(obj, "offset_s")
+        if isinstance(at_s, int | float) and isinstance(offset_s, int | float):
+            offsets.setdefault(str(boot), []).append((float(at_s), float(offset_s)))
+    return offsets
 
 
 def _steps(log: EventLog, since: datetime) -> dict[str, list[tuple[float, float]]]:

@@ -225,6 +225,25 @@ def test_times_of_an_unsynced_boot_are_corrected(enrolled_home: EnrolledHome, st
     assert (alarm.raised_at, alarm.since) == (wrong + offset, wrong + offset)
 
 
+def test_a_gateway_that_starts_once_more_corrects_only_what_came_since(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """It says anew in the same boot by how much its clock was off: what was corrected before stays
+    so, and an alarm of then with it."""
+    now = enrolled_home.clock.now()
+    day, minute = timedelta(days=400), timedelta(minutes=1)
+    raised = AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=now - day)
+    enrolled_home.send(raised, at=now - day, clock="unsynced")
+    enrolled_home.send(ClockSynced(offset_s=day.total_seconds()))
+    started = GatewayStarted(version="1", config_sha256="x", previous=PreviousRun.CLEAN)
+    enrolled_home.send(started, at=now - minute, clock="unsynced")
+    enrolled_home.send(ClockSynced(offset_s=minute.total_seconds()))
+    found = sorted(rows(staff, tables.event, origin="home:h1"), key=lambda row: int(row.seq))
+    assert [row.corrected_at for row in found if not row.synced] == [now, now]
+    (alarm,) = rows(staff, tables.alarm)
+    assert (alarm.raised_at, alarm.since) == (now, now)
+
+
 def test_the_body_is_canonical(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """The stored text is the canonical JSON, so that a chain can be verified from the table."""
     (sent,) = enrolled_home.seal(MatPressed(), device="bed")

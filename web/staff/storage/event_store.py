@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     TextClause,
     bindparam,
+    func,
     select,
     text,
     update,
@@ -289,9 +290,18 @@ CORRECTED_AHEAD_MAX = timedelta(days=1)
 
 
 def correct_times(conn: Connection, event: Event, offset_s: float) -> None:
-    """`clock.synced` came: move the earlier, unsynced times of its boot.  One that would lie after
-    the event came stays as it is."""
+    """`clock.synced` came: move the earlier, unsynced times of its boot, as far back as the one
+    before it: a gateway that is restarted says it once more.  One that would lie after the event
+    came stays as it is."""
     t = tables.event
+    said = t.alias("said")
+    before = select(func.coalesce(func.max(said.c.seq), 0)).where(
+        said.c.origin == event.origin,
+        said.c.boot == clean(event.boot),
+        said.c.kind == event.kind,
+        said.c.seq < event.seq,
+        said.c.mark.is_(None),
+    )
     if conn.dialect.name == "postgresql":
         moved = text("at + make_interval(secs => :offset)").bindparams(offset=offset_s)
         near = text(
@@ -308,6 +318,7 @@ def correct_times(conn: Connection, event: Event, offset_s: float) -> None:
             t.c.origin == event.origin,
             t.c.boot == clean(event.boot),
             ~t.c.synced,
+            t.c.seq > before.scalar_subquery(),
             t.c.seq < event.seq,
             t.c.mark.is_(None),
             near,

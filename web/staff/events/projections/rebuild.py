@@ -162,7 +162,7 @@ _JUDGED = sorted({kind for kind, cls in KINDS.items() if cls.BY is By.SERVER} | 
 
 
 def _correction(conn: Connection, event: Event, received_at: datetime) -> timedelta:
-    """How far the `clock.synced` of its boot moves an event that was left out of it as marked."""
+    """How far the next `clock.synced` of its boot moves an event that it left out as marked."""
     e = tables.event.c
     if event.clock == "synced":
         return timedelta()
@@ -173,7 +173,7 @@ def _correction(conn: Connection, event: Event, received_at: datetime) -> timede
         e.seq > event.seq,
         e.mark.is_(None),
     )
-    for body, digest in conn.execute(query.order_by(e.seq.desc()).limit(1)):
+    for body, digest in conn.execute(query.order_by(e.seq).limit(1)):
         synced = to_event(body, bytes(digest)).data
         if isinstance(synced, ClockSynced):
             moved = timedelta(seconds=synced.offset_s)
