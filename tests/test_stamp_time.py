@@ -5,7 +5,7 @@ Not for: what the rules make of it (`tests/test_engine.py`).
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from gateway.clock import ManualClock
 from gateway.engine.stamp_time import JUMP_S, STEP_OVER_S, STEP_S, StampTime, corrected
 from gateway.envelope import Draft
-from gateway.events import MatPressed, MatReleased
+from gateway.events import AlarmRaised, AlarmType, MatPressed, MatReleased
 from tests.conftest import START
 from tests.test_engine import Home, running
 
@@ -146,3 +146,24 @@ async def test_a_gateway_that_starts_once_more_corrects_only_what_came_since(
     kinds = ("mat.released", "clock.synced", "mat.pressed", "clock.synced")
     times = (START, START, START + minute, START + minute)
     assert found == list(zip(kinds, times, strict=True))
+
+
+async def test_what_is_older_than_a_rebuild_reads_is_corrected_too(tmp_path: Path) -> None:
+    """An alarm of a boot in 1970, that is open for weeks: left there, the rules would be woken for
+    each minute of all the years between at every start."""
+    wrong = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
+    behind_s = (START - wrong).total_seconds()
+    home = Home(tmp_path, rules=[], clock=ManualClock(wrong))
+    home.engine.rebuild("unsynced")
+    async with running(home):
+        for _ in range(2):
+            await home.engine.write(Draft(MatReleased(), device="bed"))
+            await home.engine.write(Draft(AlarmRaised.usual(AlarmType.PENDANT, wrong)))
+        home.clock.step(behind_s)
+        await home.engine.clock_synced(behind_s)
+        home.clock.advance(60)
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+    log = Home(tmp_path).logs[0]
+    found = [(event.data.KIND, event.at) for event, _ in corrected(log, START + timedelta(days=30))]
+    log.close()
+    assert found == [("alarm.raised", START)] * 2

@@ -32,6 +32,7 @@ from gateway.engine.log_reader import (
     check,
     connect,
     first_row,
+    told_to_old,
     trouble_of,
     walk,
 )
@@ -349,6 +350,12 @@ class EventLog:
             ).fetchall()
         told = [json.loads(body) for (body,) in rows]
         return [obj for obj in told if obj["kind"] == kind]
+
+    def told_to_old(self, moment: datetime, kind: str) -> list[dict[str, Any]]:
+        """As `told`, of before `moment`: the next ones behind what `since` has from an unsure
+        clock."""
+        with self._read_lock:
+            return told_to_old(self._reader, utc_text(moment), kind)
 
     def since(self, moment: datetime | None = None) -> Iterator[tuple[Event, datetime]]:
         """Events in the order they were written, each with when it was received: all, or those from

@@ -96,6 +96,29 @@ def check(db: sqlite3.Connection, path: Path) -> None:
             raise LogCorrupt(f"{path.name} is damaged: {verdict}")
 
 
+def told_to_old(db: sqlite3.Connection, moment: str, kind: str) -> list[dict[str, Any]]:
+    """The JSON of the next events of `kind` behind those of `LONG_LIVED` kinds before `moment`
+    whose clock was not sure."""
+    unsure = f'({LONG_LIVED_SQL}) AND instr(body, \'"clock":"unsynced"\') > 0'
+    rows = db.execute(
+        f"SELECT row FROM event INDEXED BY {LONG_LIVED_INDEX} "  # noqa: S608 - ours
+        f"WHERE row < ? AND {unsure} ORDER BY row",
+        (first_row(db, "at", moment),),
+    ).fetchall()
+    next_one = "SELECT row, body FROM event WHERE row > ? AND body LIKE ? ORDER BY row LIMIT 1"
+    found: list[dict[str, Any]] = []
+    done = BEFORE_ALL
+    for (row,) in rows:
+        if row <= done:
+            continue
+        behind = db.execute(next_one, (row, f'%"kind":"{kind}"%')).fetchone()
+        if behind is None:
+            break
+        done = behind[0]
+        found.append(json.loads(behind[1]))
+    return [obj for obj in found if obj["kind"] == kind]
+
+
 def first_row(db: sqlite3.Connection, key: str, value: Any) -> int:
     """The first row whose own event has `key` (`seq` or `at`) not below `value`, by bisection:
     both grow with the row.  One past the end when none has.  By `at` the home's other logs count

@@ -114,7 +114,8 @@ def _offsets(log: EventLog, since: datetime) -> dict[str, list[tuple[float, floa
     """Boot to when its clock became right, by the one that runs on, and by how many seconds it had
     been off until then; a boot that never was synced is not in it."""
     offsets: dict[str, list[tuple[float, float]]] = {}
-    for obj in log.told(since, ClockSynced.KIND):
+    old = log.told_to_old(since, ClockSynced.KIND)
+    for obj in (*old, *log.told(since, ClockSynced.KIND)):
         boot, at_s, offset_s = obj.get("boot"), obj.get("mono_s"), _said(obj, "offset_s")
         if isinstance(at_s, int | float) and isinstance(offset_s, int | float):
             offsets.setdefault(str(boot), []).append((float(at_s), float(offset_s)))
