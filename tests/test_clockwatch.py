@@ -25,10 +25,12 @@ class Told:
         self.ntp = ntp
         self.synced: list[float] = []
         self.steps: list[float] = []
+        self.set: list[float] = []
         self.watch = ClockWatch(
             clock=self.clock,
             on_synced=self.synced.append,
             on_step=self.steps.append,
+            on_set=self.set.append,
             evidence=lambda: self.ntp,
             real_s=self.clock.mono_s,
         )
@@ -166,6 +168,16 @@ def test_a_jump_is_what_the_clock_did_beyond_its_pace(
         told.clock.step(real_s * (rate - 1) + beyond_s)
         told.watch.look()
     assert told.steps == [pytest.approx(1.5 * rate)]
+
+
+@pytest.mark.parametrize("by_s", [9.0, 11.0, -9.0, -11.0])
+def test_a_clock_that_is_set_by_more_than_ten_seconds_is_told(by_s: float) -> None:
+    """Once it counted as right (docs/architecture.md); what is less moves no deadline."""
+    told = Told(ntp=True)
+    told.watch.look()
+    told.clock.step(by_s)
+    told.watch.look()
+    assert told.set == ([pytest.approx(by_s)] if abs(by_s) > 10 else [])
 
 
 def test_what_a_clock_drifted_before_it_was_called_right_is_no_offset() -> None:
