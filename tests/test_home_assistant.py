@@ -23,6 +23,8 @@ from gateway.events import (
     AlarmRaised,
     AlarmType,
     DeviceFailed,
+    DeviceTold,
+    HomeDescribed,
     LockLocked,
     LockUnlocked,
     PowerLost,
@@ -189,10 +191,25 @@ def test_nothing_is_taken_from_the_broker() -> None:
     assert "subscribe(" not in source and "on_message" not in source
 
 
+def test_what_has_no_state_is_told_as_none() -> None:
+    """A press asks for help as an alarm and is no state, nor is a lamp or a camera one, also where
+    the file names it."""
+    named = {
+        "pendant": ("bthome", "sensor", "pendant"),
+        "answer": ("button_gpio", "sensor", "button"),
+        "lamp": ("indicator", "indicator", None),
+        "eye": ("camera_pi", "camera", "bedroom"),
+    }
+    devices = (DeviceTold(id=one, driver=d, type=t, role=r) for one, (d, t, r) in named.items())
+    told = Told()
+    told.say(HomeDescribed(devices=(*DESCRIBED.devices, *devices), timezone="Europe/Stockholm"))
+    shown = values(told.view, [*named, "mat"])
+    assert [one for one in shown if one.startswith("device/")] == ["device/mat"]
+
+
 def test_what_is_not_known_is_not_told_as_known() -> None:
     """A lock that failed, power that nobody measured: neither on nor off.  What the file does not
-    name is not there; a press asks for help as an alarm and is no state; a technical alarm is no
-    alarm of care."""
+    name is not there; a technical alarm is no alarm of care."""
     told = Told()
     told.say(DESCRIBED)
     told.say(LockUnlocked(), "door")
