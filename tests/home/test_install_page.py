@@ -45,6 +45,7 @@ from tests.home.test_page import FakeInstalls, FakePort, enter, sample, send
 from web.home.app import create_app
 from web.home.guard import is_near
 from web.home.port import HomePort, InstallPort
+from web.home.sessions import Sessions
 
 CODE = make_code(bytes(range(7)), bytes(32))
 OTHER = make_code(bytes(range(1, 8)), bytes(32))
@@ -58,7 +59,12 @@ class World:
 
     def __init__(self) -> None:
         self.port, self.installs = FakePort(sample()), FakeInstalls()
-        self.app = create_app(cast(HomePort, self.port), installs=cast(InstallPort, self.installs))
+        self.real_s = 0.0
+        self.app = create_app(
+            cast(HomePort, self.port),
+            Sessions(lambda: self.real_s),
+            installs=cast(InstallPort, self.installs),
+        )
 
     def installer(self) -> FlaskClient:
         """Who has typed the code."""
@@ -97,7 +103,7 @@ def test_nobody_without_the_code_installs_anything(world: World) -> None:
 
 def test_who_installs_sees_nothing_of_who_lives_there(world: World) -> None:
     """Not the bed, the alarms, the ledger, the door's steps or the self-test; an alarm cannot be
-    taken back; leaving ends it."""
+    taken back; leaving ends it, and two hours do."""
     client = world.installer()
     for path in ("/", "/ledger", "/test", "/state.json"):
         answer = client.get(path)
@@ -109,6 +115,11 @@ def test_who_installs_sees_nothing_of_who_lives_there(world: World) -> None:
     assert client.get("/install").status_code == 200
     assert send(client, "/out").status_code == 303
     assert client.get("/install").status_code == 303
+    again = world.installer()
+    world.real_s += 2 * 3600 - 1
+    assert again.get("/install").status_code == 200
+    world.real_s += 1
+    assert again.get("/install").status_code == 303
 
 
 def test_only_who_is_in_the_homes_network_may_try(world: World) -> None:
