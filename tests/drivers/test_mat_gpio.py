@@ -118,7 +118,10 @@ async def test_cut_before_the_start() -> None:
 
 async def test_flapping_from_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loose contact in the factory's own thread is one fault, and heals."""
-    monkeypatch.setattr(contact, "FLAP_QUIET_S", 3.0)  # a thread may stand still meanwhile
+    # a thread may stand still meanwhile
+    monkeypatch.setattr(contact, "FLAP_EDGES_S", 60.0)
+    monkeypatch.setattr(contact, "FLAP_QUIET_S", 3.0)
+    monkeypatch.setattr(contact, "SETTLE_S", 3.0)
     async with running(pin=17) as (mat, heard, _):
         thread = threading.Thread(target=mat.bounce, args=(500,))
         thread.start()
