@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -101,6 +102,14 @@ def test_every_run_has_the_same_examples() -> None:
     settings.get_profile("seeking")
     assert settings.get_profile("patient").derandomize
     assert not settings.get_profile("seeking").derandomize
+
+
+def test_what_another_run_left_mounted_fails_none() -> None:
+    """pytest takes away the folders of runs before the last three: one that was killed may have
+    left a disk mounted in its own.  Any other warning is an error."""
+    warnings.warn(pytest.PytestWarning("(rm_rf) error removing /tmp/x/disk\nbusy"), stacklevel=1)
+    with pytest.raises(pytest.PytestWarning):
+        warnings.warn(pytest.PytestWarning("another"), stacklevel=1)
 
 
 # --- a whole run ----------------------------------------------------------------------------------
