@@ -105,9 +105,9 @@ def _read(judge: Callable[..., Any], kwargs: Mapping[str, object]) -> bool:
     all, the libraries below it raise whatever they meet: it is a wrong one."""
     try:
         return bool(judge(**kwargs))
-    except HTTPException:
+    except FAULTS:  # the database is away
         raise
-    except FAULTS:
+    except HTTPException:
         raise
     except Exception as error:  # the edge: anybody may send anything
         log.info("a passkey's answer cannot be read", extra={"why": type(error).__name__})
