@@ -93,6 +93,53 @@ def test_a_pause_is_of_evenings_and_its_slots_are_still_there() -> None:
     assert [plan.paused(evening) for evening in evenings] == [False] * 2 + [True] * 4 + [False] * 2
 
 
+def test_a_slot_is_of_one_window_alone() -> None:
+    """Whoever asks for one window after the other is given each slot once: of the one that it
+    begins."""
+    plan = night_plan(PlanTerms(times=("23:00",), nights=ALL))
+    at = datetime(2026, 11, 23, 22, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    assert [slot.at for slot in slots(plan, SWEDEN, at, at + hour)] == [at]
+    assert slots(plan, SWEDEN, at - hour, at) == []
+
+
+def test_noon_is_of_the_night_that_begins() -> None:
+    """A time at noon is of that day's evening; one whose minute was put past noon is of the evening
+    before, as the time that it was planned for."""
+    noon = PlanTerms(times=("12:00",), nights=(Night.MON,))
+    at = datetime(2026, 11, 23, 11, tzinfo=UTC)
+    (slot,) = slots(night_plan(noon), SWEDEN, at, at + timedelta(days=7))
+    assert (slot.at, evening_of(night_plan(noon), SWEDEN, slot.at)) == (at, date(2026, 11, 23))
+    late = night_plan(PlanTerms(times=("11:50",), nights=ALL, tolerance_min=20, offset_min=20))
+    moved = datetime(2026, 11, 23, 11, 10, tzinfo=UTC)
+    assert evening_of(late, SWEDEN, moved) == date(2026, 11, 22)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"times": tuple(f"{hour:02}:00" for hour in range(24))},
+        {"times": (), "every_min": 15, "begins": "22:00", "ends": "06:00"},
+        {"times": (), "every_min": 720, "begins": "20:00", "ends": "08:00"},
+        {"recheck_min": 1},
+        {"recheck_min": 240},
+        {"tolerance_min": 60, "offset_min": 60},
+        {"pauses": (PlanPause(first="2026-12-24", last="2026-12-24"),) * 50},
+    ],
+)
+def test_what_a_plan_may_just_hold(right: dict[str, Any]) -> None:
+    """The last value of each kind is one."""
+    night_plan(PlanTerms(**{"times": ("23:00",), "nights": ALL, **right}))
+
+
+@pytest.mark.parametrize("left_out", ["every_min", "begins", "ends"])
+def test_an_interval_has_three_parts(left_out: str) -> None:
+    """None is guessed."""
+    with pytest.raises(BadPlan) as caught:
+        night_plan(PlanTerms(nights=ALL, **{**HOURLY, left_out: None}))
+    assert caught.value.why is PlanFault.INTERVAL_PARTS
+
+
 def test_the_minutes_of_a_usual_night() -> None:
     """What spreading goes by, over midnight too."""
     terms = PlanTerms(

@@ -205,6 +205,10 @@ def test_what_a_lock_did_not_obey_counts_on(tell: Tell) -> None:
     was taken back of a bolt that somebody shut meanwhile says nothing."""
     story = tell(relock=TWO | {"contacts": {"front_door": "contact"}})
     story.at("22:00", LockUnlocked(), "door", "p1")
+    for minute in (2, 4):
+        story.until(f"22:0{minute}")
+        ask(story, f"22:0{minute}", f"r{minute}", action="lock")
+        end(story, f"22:0{minute}:20", f"r{minute}", "no_answer")
     story.until("22:06")
     assert len(shut(story)) == 3
     ask(story, "22:06", "r", action="lock")

@@ -81,6 +81,23 @@ def test_a_word_of_an_alarm_that_is_not_known_changes_no_other(of_nobody: int) -
     )
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_that_a_message_came_is_never_taken_back(first: bool) -> None:
+    """Two reports of one message, in either order: it came."""
+    log = Log()
+    mine = log.raised()
+    sent = log.happens(e.GatewayMessageSent(alarm=mine, receiver="p1", channel=SMS, attempt=1))
+    failed = e.GatewayMessageFailed(
+        alarm=mine, receiver="p1", channel=SMS, why="undelivered", message=sent
+    )
+    came = e.GatewayMessageDelivered(message=sent)
+    other = e.GatewayMessageFailed(alarm=mine, receiver="p2", channel=SMS, why="no_modem")
+    for data in (other, *((came, failed) if first else (failed, came))):
+        log.happens(data)
+    assert log.state.messages[sent].came is True
+    assert not log.state.alarms[mine].taken, "that a telephone has it is nobody who goes"
+
+
 def test_only_what_was_told_is_told_anew_and_only_while_nobody_has_it() -> None:
     """Each once, in order; who took it hears nothing more, until they give it back."""
     log = Log()

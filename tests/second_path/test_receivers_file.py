@@ -57,6 +57,19 @@ def test_the_list_may_come_before_its_event(tmp_path: Path) -> None:
     assert file.address("p1") is None
     file.apply(decided(settings()))
     assert file.address("p1") == NUMBERS["p1"]
+    assert opened(tmp_path).address("p1") == NUMBERS["p1"], "and is kept with it"
+
+
+def test_another_decision_about_the_same_list_keeps_its_numbers(tmp_path: Path) -> None:
+    """How long somebody has to answer was changed: nobody sends the list again for that."""
+    file = opened(tmp_path)
+    file.apply(decided(settings(), 4))
+    file.offered(token())
+    file.apply(decided(settings(wait_s=60.0), 7))
+    assert file.address("p1") == NUMBERS["p1"]
+    again = opened(tmp_path)
+    assert again.address("p1") == NUMBERS["p1"]
+    assert again.settings == settings(wait_s=60.0)
 
 
 def test_a_newer_decision_takes_the_older_ones_place(tmp_path: Path) -> None:
