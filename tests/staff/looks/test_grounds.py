@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.access import look_permits
 from gateway.events import (
     LOOKING_ROLE,
     AlarmOutcome,
@@ -20,14 +21,14 @@ from gateway.events import (
     LookWhy,
 )
 from tests.staff.care.test_actions import actor
-from tests.staff.looks.parts import agree, furnish
+from tests.staff.looks.parts import KEY, OFFER, agree, furnish, order_on
 from tests.staff.parts import EnrolledHome, hire
 from web.staff.care import actions
 from web.staff.care.actions import Refused, Why
 from web.staff.checks import claims
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
-from web.staff.looks import grounds
+from web.staff.looks import grounds, sessions
 from web.staff.looks.grounds import Ground, Wish
 
 WATCHER, OTHER = actor(Role.NIGHT_WATCHER), actor(Role.NIGHT_WATCHER, person="p2")
@@ -148,3 +149,21 @@ def test_a_camera_that_is_tried_answers_no_check(enrolled_home: EnrolledHome, st
         "h1", "cam", grounds.TRIAL, None, None, None
     )
     assert why_not(staff, Wish("h1", check=CHECK, **trial)) is Why.NO_REASON
+
+
+def test_a_look_for_a_reason_of_one_s_own_is_made_longer(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """What was chosen and shown when it was begun is not asked for again; its reason stands."""
+    furnish(enrolled_home, staff)
+    stream = enrolled_home.listen(1)
+    next(stream)
+    look = sessions.begin(staff, WATCHER, Wish("h1", why=LookWhy.WORRY, seen=True), OFFER, KEY).id
+    sessions.extend(staff, WATCHER, look)
+    keys = {staff.keys.kid: staff.keys.private.public_key()}
+    orders = [order_on(stream) for _ in range(2)]
+    assert [order.what for order in orders] == ["begin", "extend"]
+    first, longer = (look_permits.read(order.permit, keys) for order in orders)
+    assert (first.extends, longer.extends) == (False, True)
+    assert first.why is longer.why is LookWhy.WORRY
+    assert longer.limit_s <= look_permits.LIMIT_MAX_S

@@ -93,6 +93,32 @@ def test_what_an_order_left_behind_is_cleared_away(far: Far) -> None:
     assert list(relay._waiting) == ["young"]
 
 
+def test_an_order_that_is_taken_back_is_given_where_the_home_has_come_meanwhile(
+    far: Far, workers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other worker is stuck, and the home comes to this one while it is waited for: the door
+    turns, once."""
+    near, there, home, _former = far
+    assert isinstance(near.relay, PostgresRelay)
+    held = Held(there, monkeypatch)
+    monkeypatch.setattr(relay_module, "TAKEN_WITHIN_S", 0.3)
+    take, streams = near.relay._take, []
+
+    def comes_first(ticket: str) -> bool:
+        home.client = workers[0].test_client()
+        stream = home.listen(1)
+        assert next(stream) == b": hello\n\n"
+        streams.append(stream)
+        return take(ticket)
+
+    monkeypatch.setattr(near.relay, "_take", comes_first)
+    assert lock_orders.order_turn(near, WATCHER, "h1", "front").grant
+    assert turn_of(streams[0]).count(".") == 2
+    held.go_on.set()
+    with near.db.read() as conn:
+        assert conn.execute(select(tables.lock_order.c.id)).first() is None
+
+
 @pytest.mark.parametrize(("ago_s", "listens"), [(-5, True), (5, False)])
 def test_a_stream_of_a_worker_that_died_is_gone_after_a_while(
     far: Far, ago_s: float, listens: bool
