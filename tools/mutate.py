@@ -142,7 +142,10 @@ ROOMS = {
         (
             *("tests/staff/runtime/test_watch.py", "tests/staff/runtime/test_watch_dog.py"),
             *("tests/staff/runtime/test_ladder_watch.py", "tests/staff/runtime/test_full_disk.py"),
-            "tests/staff/runtime/test_channel_watch.py",
+            *(
+                "tests/staff/runtime/test_channel_watch.py",
+                "tests/staff/runtime/test_watch_lead.py",
+            ),
         ),
     ),
     "link": Room(
