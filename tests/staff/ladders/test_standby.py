@@ -13,6 +13,7 @@ from web.staff.core.rights import Operator
 from web.staff.homelink import second_path
 from web.staff.ladders import definitions, standby
 from web.staff.ladders.steps import Ladder, Person, Step
+from web.staff.runtime.watch import Watch
 from web.staff.storage import alarm_tables
 from web.staff.storage.tables import home as home_table
 
@@ -51,6 +52,22 @@ def test_a_home_tells_whom_its_ladder_tells_and_follows_it(hand: Hand) -> None:
     with hand.staff.write() as tx:
         points.gone(tx, "p1-1", hand.clock.now())
     standby.look(hand.staff)
+    assert numbers(hand) == ["+46701740606"]
+
+
+def test_the_server_s_watch_sees_to_it(hand: Hand) -> None:
+    """Nobody calls for it: a number that is no longer is out of the home's list within a minute."""
+    now_s = [1000.0]
+    watch = Watch(hand.staff, monotonic=lambda: now_s[0])
+    hand.person("p1", "sms:+46701740605")
+    hand.person("p2", "sms:+46701740606")
+    assert follow(hand)
+    watch.look()
+    assert len(numbers(hand)) == 2
+    with hand.staff.write() as tx:
+        points.gone(tx, "p1-0", hand.clock.now())
+    now_s[0] += standby.EVERY_S
+    watch.look()
     assert numbers(hand) == ["+46701740606"]
 
 
