@@ -8,6 +8,7 @@ What everything stands on
     envelope     who wrote an event, its number, when, why; and the chain that seals it
     commands     what a rule may ask the home to do
     ports        the seams to the hardware: what a driver is
+    wire_fields  fields of which another version may say more
     wire         what the home and the server say to each other
     clock        where time comes from
     version      the version that is installed

@@ -47,10 +47,11 @@ Not for: the staff's own pages.
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.wire_fields import known, readable
 
 TOKEN_LIFE_S = 60
 """Seconds a request's JWT is good for."""
@@ -253,10 +254,10 @@ class CallOrder(BaseModel):
 class CallSignal(_Model):
     """What a home says about a call, at once; that it began and ended are events too.  `state`:
     `answered` (with its `sdp`), `begun`, `ended`, `refused` (with `why`, a word of
-    `gateway.events.VoiceEnd` or `VoiceRefusal`)."""
+    `gateway.events.VoiceEnd` or `VoiceRefusal`); what a newer home says instead is `unknown`."""
 
     call: str = Field(max_length=64)
-    state: Literal["answered", "begun", "ended", "refused"]
+    state: Annotated[Literal["answered", "begun", "ended", "refused", "unknown"], known()]
     sdp: str = Field("", max_length=SDP_MAX_BYTES)
     why: str = Field("", max_length=40)
 
@@ -293,10 +294,14 @@ class LookSignal(_Model):
     """What a home says about a look, at once; that it began and ended are events too.  `state`:
     `answered` (with its `sdp`), `relaying` (with its `key`: sealed pictures follow), `begun` (the
     first picture is on its way), `extended`, `ended`, `refused` (with `why`, a word of
-    `gateway.events.LookEnd` or `LookRefusal`).  `left_s`: until its end, as the home counts."""
+    `gateway.events.LookEnd` or `LookRefusal`); what a newer home says instead is `unknown`.
+    `left_s`: until its end, as the home counts."""
 
     look: str = Field(max_length=64)
-    state: Literal["answered", "relaying", "begun", "extended", "ended", "refused"]
+    state: Annotated[
+        Literal["answered", "relaying", "begun", "extended", "ended", "refused", "unknown"],
+        known(),
+    ]
     sdp: str = Field("", max_length=SDP_MAX_BYTES)
     key: str = Field("", max_length=KEY_MAX_CHARS)
     why: str = Field("", max_length=40)
@@ -366,7 +371,7 @@ class Guided(_Model):
     """A device is paired or calibrated.  `said` in the words of its driver; `question` is what it
     asks now, by its number (0: nothing), `hidden` where nobody is to read the answer along;
     `outcome` empty while it goes on, then `done`, `failed` (`why` in the driver's words, `code` the
-    error's)."""
+    error's); an end that is not known here is not read as done."""
 
     device: str = Field(max_length=64)
     what: Literal["pair", "calibrate"]
@@ -376,34 +381,22 @@ class Guided(_Model):
     number: int = Field(0, ge=0, le=1_000)
     question: str = Field("", max_length=SENTENCE_MAX)
     hidden: bool = False
-    outcome: Literal["", "done", "failed"] = ""
+    outcome: Annotated[Literal["", "done", "failed"], known("failed")] = ""
     code: str = Field("", max_length=60)
     why: str = Field("", max_length=SENTENCE_MAX)
 
 
-def _readable(part: type[BaseModel], most: int = 1) -> BeforeValidator:
-    """What of a newer home's word this version can read: of a list each that it can."""
-
-    def read(told: Any) -> Any:
-        many, found = isinstance(told, list | tuple), []
-        for one in told[: 4 * most] if many else (told,):
-            with suppress(ValidationError):
-                found.append(part.model_validate(one))
-        return found[:most] if many else next(iter(found), None)
-
-    return BeforeValidator(read)
-
-
 class HeardSignal(_Model):
     """What a home that is being installed hears, at once or never, and while somebody's page is
-    open; nobody keeps it.  `radio`: why it hears nothing by Bluetooth, or nothing."""
+    open; nobody keeps it.  `radio`: why it hears nothing by Bluetooth, or nothing.  A `state` of a
+    newer home is `unknown`, and no end."""
 
     hearing: str = Field(max_length=64)
-    state: Literal["hearing", "ended"]
-    things: Annotated[tuple[HeardThing, ...], _readable(HeardThing, THINGS_MAX)] = ()
-    pins: Annotated[tuple[HeardPin, ...], _readable(HeardPin, 28)] = ()
+    state: Annotated[Literal["hearing", "ended", "unknown"], known()]
+    things: Annotated[tuple[HeardThing, ...], readable(HeardThing, THINGS_MAX)] = ()
+    pins: Annotated[tuple[HeardPin, ...], readable(HeardPin, 28)] = ()
     radio: str = Field("", max_length=SENTENCE_MAX)
-    guided: Annotated[Guided | None, _readable(Guided)] = None
+    guided: Annotated[Guided | None, readable(Guided)] = None
 
 
 class Noted(_Model):

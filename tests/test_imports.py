@@ -14,7 +14,8 @@ import drivers
 from tests._tree import ROOT, Import, Module, modules, within
 
 BASE = (
-    *("errors", "origin", "events", "envelope_fields", "envelope", "commands", "ports", "wire"),
+    *("errors", "origin", "events", "envelope_fields", "envelope", "commands", "ports"),
+    *("wire_fields", "wire"),
     *("clock", "version"),
 )
 """What everything stands on."""

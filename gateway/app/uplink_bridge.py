@@ -17,7 +17,7 @@ from gateway.engine.engine import HANG_S, PULSE_S, Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import of_kinds
 from gateway.engine.log_rest import Rest
-from gateway.errors import LinkDown, LinkError, LogUnwritable
+from gateway.errors import LinkDown, LinkError, LinkRefused, LogUnwritable
 from gateway.events import KINDS
 from gateway.link.uplink import Uplink, UplinkCallbacks, UrgentEvent
 from gateway.link.urgent_lane import is_alarm
@@ -210,6 +210,11 @@ SIGNAL_PAUSE_S = 0.5
 """Seconds between two tries."""
 
 
+NEVER = frozenset({400, 404, 413, 422})
+"""Answers that stay the same however often it is said: an older server does not understand it, or
+the page is gone.  What is said next does not wait for it."""
+
+
 class Signaller:
     """Tells the server about calls and looks, in order; a server that is away is told by events
     later."""
@@ -230,6 +235,8 @@ class Signaller:
                     return
                 except LinkError as error:
                     log.info("nothing is signalled", extra={"why": error.text})
+                    if isinstance(error, LinkRefused) and error.is_ours and error.status in NEVER:
+                        return
                     await asyncio.sleep(SIGNAL_PAUSE_S)
 
     async def picture(self, look: str, number: int, sealed: bytes) -> PictureTaken:

@@ -1,7 +1,8 @@
 """What a home says about a call with it: kept for the page that began it.
 
 A signal may come late, twice, or not at all: a call only goes forward, and its events say how it
-ended.  Not for: beginning a call (`web.staff.talk`).
+ended.  One whose state only a newer home knows moves nothing, and what else it says is kept.
+Not for: beginning a call (`web.staff.talk`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ ORDER = ("asked", "answered", "begun", "ended", "refused")
 OVER = ("ended", "refused")
 """The end of a call or a look."""
 
+STILL = ("unknown", "extended")
+"""What a home says that moves nothing."""
+
 
 def receive(staff: Staff, home: str, signal: CallSignal) -> None:
     """Keep it.  Raises `Refused` for a call that this home has none of, and for a description that
@@ -37,7 +41,8 @@ def receive(staff: Staff, home: str, signal: CallSignal) -> None:
     with staff.write() as tx:
         mine = (t.c.id == signal.call) & (t.c.home_id == home)
         more = {"answer": answer} if answer else {}
-        if not forward(tx, t, mine, ORDER, signal.state, signal.why, more):
+        state = None if signal.state in STILL else signal.state
+        if not forward(tx, t, mine, ORDER, state, signal.why, more):
             raise Refused(404, "no_call", "There is no such call with this home.")
 
 
@@ -59,10 +64,16 @@ def forward(
     if row.state in OVER:
         return True  # the first end stands
     values = dict(more)
-    if state is not None and order.index(state) > order.index(row.state):
+    if state is not None and _is_further(order, state, row.state):
         values |= {"state": state, "why": why}
     if state in OVER:
         values |= {name: "" for name in ("answer", "key") if name in t.c}
     if values:
         tx.conn.execute(update(t).where(mine).values(values))
     return True
+
+
+def _is_further(order: Sequence[str], state: str, now: str) -> bool:
+    """Whether `state` comes after the one of now; one that a newer worker kept is only followed by
+    an end."""
+    return state in OVER if now not in order else order.index(state) > order.index(now)

@@ -23,6 +23,10 @@ from web.staff.storage.look_tables import look_session
 ORDER = ("asked", "answered", "relaying", "begun", "ended", "refused")
 """Of a look's states; the last two are its end."""
 
+NO_PICTURES = ("asked", "answered", *call_signals.OVER)
+"""The states in which none are sent here; a newer home or worker may have more in which they
+are."""
+
 LATE_S = 5.0
 """Seconds past the end that the home told, after which a look is over here whatever it says: its
 parent kills the camera's process after three."""
@@ -43,12 +47,12 @@ def receive(staff: Staff, home: str, signal: LookSignal) -> None:
     more: dict[str, Any] = {"answer": answer} if answer else {}
     if signal.key:
         more["key"] = signal.key
-    if signal.state in ("begun", "extended") and signal.left_s is not None:
+    if signal.state in ("begun", *call_signals.STILL) and signal.left_s is not None:
         left_s = min(signal.left_s, LEFT_MAX_S) + LATE_S
         more["until"] = datetime.now(UTC) + timedelta(seconds=left_s)
     with staff.write() as tx:
         mine = (S.c.id == signal.look) & (S.c.home_id == home)
-        state = None if signal.state == "extended" else signal.state
+        state = None if signal.state in call_signals.STILL else signal.state
         if not call_signals.forward(tx, S, mine, ORDER, state, signal.why, more):
             raise Refused(404, "no_look", "There is no such look into this home.")
     if signal.state in call_signals.OVER:
@@ -65,7 +69,7 @@ def take_picture(staff: Staff, home: str, look: str, number: int, sealed: bytes)
         row = conn.execute(select(S.c.state, S.c.until).where(mine)).one_or_none()
     if row is None:
         raise Refused(404, "no_look", "There is no such look into this home.")
-    if row.state not in ("relaying", "begun") or row.until < datetime.now(UTC):
+    if row.state in NO_PICTURES or row.until < datetime.now(UTC):
         raise Refused(409, "over", "The look is over, or its pictures go another way.")
     try:
         if not staff.pictures.put(look, number, sealed):
