@@ -8,11 +8,12 @@ alarms themselves (`alarms`), or whom the server tells (`alarm_way`).
 from __future__ import annotations
 
 import dataclasses
+from typing import Annotated
 
 from pydantic import AwareDatetime
 
-from gateway.events.alarm_types import Severity
-from gateway.events.base import By, Coded, Data, Prose, Ref, Why, kind
+from gateway.events.alarm_types import AlarmType, Severity
+from gateway.events.base import By, Coded, Data, Else, Prose, Ref, Why, kind
 
 
 class PathChannel(Coded):
@@ -36,17 +37,23 @@ class PathReceiver:
     told: Severity
 
 
-@kind("home.second_path_set", by=By.SERVER, strict=True)
+_CARE = tuple(one.value for one in AlarmType if one.severity is Severity.CARE)
+
+
+@kind("home.second_path_set", by=By.SERVER)
 class HomeSecondPathSet(Data):
     """Whom the gateway itself tells, in this order, when the server has not got an alarm.  Their
-    numbers come beside it, signed (`gateway.access.receiver_lists`).  No receivers: nobody."""
+    numbers come beside it, signed (`gateway.access.receiver_lists`).  No receivers: nobody.
+
+    What a newer server says more is passed over: rather somebody is told whom it would have spared
+    than nobody."""
 
     receivers: tuple[PathReceiver, ...]
-    types: tuple[str, ...]
+    types: Annotated[tuple[str, ...], Else(_CARE)]
     """The alarms of care that are told so, by their `AlarmType`."""
-    reply: str
+    reply: Annotated[str, Else("OK")]
     """The word that a receiver answers with who goes there."""
-    wait_s: float
+    wait_s: Annotated[float, Else(120.0)]
     """Seconds that a receiver has to answer before the next is told."""
     digest: str
     """SHA-256 of the signed list with the numbers, which holds a secret of its own."""

@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -22,7 +23,15 @@ from gateway.access.receiver_lists import BadList, ReceiverList
 from gateway.config.secrets import FileSecrets
 from gateway.envelope import Event
 from gateway.errors import SecretError, TryggveError
-from gateway.events import HomeSecondPathSet, PathReceiver, Severity, from_fields, to_fields
+from gateway.events import (
+    AlarmType,
+    AnyAlarmType,
+    HomeSecondPathSet,
+    PathReceiver,
+    Severity,
+    from_fields,
+    to_fields,
+)
 from gateway.services.key_offers import Background
 
 log = logging.getLogger(__name__)
@@ -49,6 +58,8 @@ class ReceiversFile:
         self._background = background
         self._pending: dict[str, tuple[str, ReceiverList]] = {}
         self._seq = 0
+        self._set: Mapping[str, Any] = {}
+        """The event's data as the server wrote them, for a version that reads more of it."""
         self._token: str | None = None
         self.settings: HomeSecondPathSet | None = None
         """None: the server has said nothing about it yet."""
@@ -81,6 +92,14 @@ class ReceiversFile:
             return ()
         return tuple(one for one in self.settings.receivers if one.told is severity)
 
+    def wanted(self, about: AnyAlarmType, severity: Severity) -> tuple[PathReceiver, ...]:
+        """Who is told of such an alarm, in their order.  Of care that this version does not
+        understand as well: it may be one of those that cannot wait."""
+        known = isinstance(about, AlarmType) and about is not AlarmType.NOT_UNDERSTOOD
+        if severity is Severity.CARE and known and self.settings is not None:
+            return self.receivers(severity) if about in self.settings.types else ()
+        return self.receivers(severity)
+
     def address(self, receiver: str) -> str | None:
         """A receiver's number or address; None: it is not known."""
         return None if self._listed is None else self._listed.to.get(receiver)
@@ -95,6 +114,7 @@ class ReceiversFile:
         if event.seq <= self._seq:
             return
         self._seq, self.settings = event.seq, data
+        self._set = to_fields(data) if event.as_written is None else event.as_written
         if self._listed is None or self._listed.digest() != data.digest:
             self._token, self._listed = self._pending.pop(data.digest, (None, None))
         self._keep()
@@ -123,7 +143,7 @@ class ReceiversFile:
     def _keep(self) -> None:
         if self.settings is None:
             return
-        held = {"seq": self._seq, "set": to_fields(self.settings), "list": self._token}
+        held = {"seq": self._seq, "set": dict(self._set), "list": self._token}
         text = json.dumps(held, ensure_ascii=False)
         self._background(lambda: self._write(text))
 
@@ -149,6 +169,6 @@ class ReceiversFile:
                 listed = receiver_lists.read(token, self._home, None)
                 if listed.digest() == kept.digest:
                     self._token, self._listed = token, listed
-            self._seq, self.settings = seq, kept
+            self._seq, self.settings, self._set = seq, kept, held["set"]
         except (OSError, TryggveError, ValueError, KeyError, TypeError) as error:
             log.error("whom to tell could not be read", extra={"why": type(error).__name__})

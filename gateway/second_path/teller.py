@@ -212,7 +212,7 @@ class Teller:
 
     async def _go_on(self, alarm: PathAlarm, place: _Place) -> None:
         """Tell who is next, or wait."""
-        receivers = self._wanted(alarm)
+        receivers = self._receivers.wanted(alarm.type, alarm.severity)
         anew = self._anew(alarm, receivers)
         if anew is not None:
             if not await self._tell(alarm, anew) and anew.id in alarm.again:
@@ -236,14 +236,6 @@ class Teller:
             return None
         full = len(alarm.messages) >= MESSAGES_MAX and not alarm.again
         return None if full or self._age_s(alarm) >= STALE_S else alarm
-
-    def _wanted(self, alarm: PathAlarm) -> tuple[PathReceiver, ...]:
-        settings = self._receivers.settings
-        if settings is None:
-            return ()
-        if alarm.severity is Severity.CARE and alarm.type not in settings.types:
-            return ()
-        return self._receivers.receivers(alarm.severity)
 
     def _anew(self, alarm: PathAlarm, receivers: tuple[PathReceiver, ...]) -> PathReceiver | None:
         """Who was told and is to be told anew now; None: nobody."""

@@ -15,10 +15,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.access import receiver_lists, tokens
 from gateway.access.receiver_lists import BadList, ReceiverList
 from gateway.config.secrets import FileSecrets
-from gateway.envelope import Event
-from gateway.events import Data, Severity
+from gateway.envelope import Event, from_json
+from gateway.events import (
+    AlarmType,
+    Data,
+    HomeSecondPathSet,
+    PathChannel,
+    Severity,
+    alarm_type,
+    to_fields,
+)
 from gateway.second_path.receivers_file import FILE, ReceiversFile
 from tests.second_path.home import BEGIN, KEY, LISTED, NUMBERS, settings, token
+from tests.test_newer_server import Writer
 
 
 def opened(folder: Path) -> ReceiversFile:
@@ -165,3 +174,66 @@ def test_a_list_that_says_more_is_held_to_what_was_signed(tmp_path: Path) -> Non
         assert file.address("p1") == NUMBERS["p1"]
         assert file.address("p2") is None
         assert opened(tmp_path).address("p1") == NUMBERS["p1"], "also after a restart"
+
+
+def newer(**more: object) -> Event:
+    """What a newer server decided, as it comes."""
+    fields = {**to_fields(settings()), **more}
+    return from_json(Writer("staff:h1").write("home.second_path_set", fields))
+
+
+def test_what_a_newer_server_decided_is_held_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    """Who can be told is; a way that is not known here is one that cannot be used; whoever is told
+    of alarms of a new sort is told of care.  The rest is kept for the version that reads it."""
+    told = to_fields(settings())["receivers"]
+    first, second, third = ({**one} for one in told)
+    said = {
+        "receivers": [
+            {**first, "nights": True},
+            {**second, "channel": "satellite"},
+            {**third, "told": "grave"},
+            {"channel": "sms"},
+        ],
+        "types": [*to_fields(settings())["types"], "gas"],
+        "only_at_night": True,
+    }
+    event = newer(**said)
+    assert isinstance(event.data, HomeSecondPathSet)
+    file = opened(tmp_path)
+    file.apply(event)
+    file.offered(token())
+    assert file.complete
+    ways = [(one.id, one.channel) for one in file.receivers(Severity.CARE)]
+    assert ways == [
+        ("p1", PathChannel.SMS),
+        ("p2", PathChannel.UNKNOWN),
+        ("tech", PathChannel.SMS),
+    ]
+    kept = json.loads((tmp_path / "secrets" / FILE).read_text())
+    assert kept["set"] == {**to_fields(settings()), **said}
+    again = opened(tmp_path)
+    assert again.settings == file.settings
+    again.offered(token())
+    assert json.loads((tmp_path / "secrets" / FILE).read_text()) == kept
+
+
+@pytest.mark.parametrize("field", ["types", "reply", "wait_s"])
+def test_what_cannot_be_read_of_it_silences_nobody(tmp_path: Path, field: str) -> None:
+    """Of which alarms, with which word, within which time: as usual, or of all."""
+    file = opened(tmp_path)
+    file.apply(newer(**{field: {"of": "another form"}}))
+    file.offered(token())
+    assert file.settings is not None
+    assert (file.settings.reply, file.settings.wait_s) == ("OK", 120.0)
+    assert [one.id for one in file.wanted(AlarmType.PENDANT, Severity.CARE)] == ["p1", "p2"]
+
+
+def test_an_alarm_that_is_not_understood_is_told_too(tmp_path: Path) -> None:
+    """One of a type that this version knows only where the server says so."""
+    file = opened(tmp_path)
+    assert file.wanted(AlarmType.PENDANT, Severity.CARE) == ()
+    file.apply(decided(settings()))
+    file.offered(token())
+    assert file.wanted(AlarmType.LOCK_OPEN, Severity.CARE) == ()
+    for about in (AlarmType.PENDANT, AlarmType.NOT_UNDERSTOOD, alarm_type("gas")):
+        assert [one.id for one in file.wanted(about, Severity.CARE)] == ["p1", "p2"], about

@@ -32,6 +32,11 @@ def add_commands(commands: Commands, command: Command) -> None:
         "with ,technical behind it for technical alarms",
     )
     parser.add_argument("--reply", default=None, help="the word to answer with (OK)")
+    parser.add_argument(
+        "--anew",
+        action="store_true",
+        help="also in place of one that only a newer version reads",
+    )
     parser.add_argument("--wait-s", type=float, default=None, help="seconds to answer (120)")
 
 
@@ -67,6 +72,7 @@ def _set(args: argparse.Namespace) -> int:
             receivers,
             reply=args.reply or second_path.REPLY,
             wait_s=second_path.WAIT_S if args.wait_s is None else args.wait_s,
+            anew=args.anew,
         )
     print(f"{args.home}: {'told' if changed else 'knows it already'}")
     return 0

@@ -5,6 +5,9 @@ list with the numbers, which goes down the stream signed and stands in no event
 (`gateway.access.receiver_lists`).  What a receiver answered to the home's message acknowledges the
 alarm here, as if it had been done on a page.
 
+What another version of the server decided, and this one cannot read, stays as it is and goes on to
+the home; only what the home is called is changed in it.
+
 Not for: who is reached in which order (`web.staff.ladders` says it), or sending anything.
 """
 
@@ -16,6 +19,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
@@ -26,11 +30,13 @@ from gateway.errors import UserError
 from gateway.events import (
     AlarmAcknowledged,
     AlarmType,
+    Data,
     GatewayMessageAnswered,
     HomeSecondPathSet,
     PathChannel,
     PathReceiver,
     Severity,
+    Unknown,
 )
 from web.staff.core.context import Staff
 from web.staff.events import append
@@ -64,6 +70,17 @@ REPLY = "OK"
 
 ADDRESS = re.compile(r"sips?:[^\s@<>]{1,80}@[^\s<>]{1,120}")
 """An alarm centre's, as its operator writes it."""
+
+
+class ListUnread(UserError):
+    """What a home was told is in words of another version of the server."""
+
+    def __init__(self, home: str) -> None:
+        super().__init__(
+            f"whom {home} tells was set by a newer version of this server and cannot be read by "
+            "this one; the home keeps to it. Use the newer version, or set a list with --anew.",
+            home=home,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +132,17 @@ def receivers_changed(
     wait_s: float = WAIT_S,
     person: str | None = None,
     follows: bool = False,
+    anew: bool = False,
 ) -> bool:
     """Let a home tell these, in their order; whether that is another list than it holds.  `person`
     is who decided it, None: it follows from something else.  `follows`: it goes on following the
-    home's ladder.  Raises `UserError` for an address that is none."""
+    home's ladder.  `anew`: also in place of one that cannot be read.  Raises `UserError` for an
+    address that is none, `ListUnread`."""
     held = Held(tuple(receivers), tuple(types), reply.strip(), float(wait_s))
     _check(held)
     append.hold(tx, home)
+    if not anew:
+        held_by(tx.conn, home)
     changed = _tell(staff, tx, home, held, person)
     t = alarm_tables.path_list
     tx.conn.execute(update(t).where(t.c.home_id == home).values(follows=follows))
@@ -130,16 +151,20 @@ def receivers_changed(
 
 def details_changed(staff: Staff, tx: Tx, home: str) -> None:
     """The home is called otherwise, by us or by an alarm centre: its list names it so."""
-    held = held_by(tx.conn, home)
+    try:
+        held = held_by(tx.conn, home)
+    except ListUnread:
+        _rename(staff, tx, home)
+        return
     if held is not None:
         _tell(staff, tx, home, held, None)
 
 
 def held_by(conn: Connection, home: str) -> Held | None:
-    """What the home was told last; None: nothing yet."""
+    """What the home was told last; None: nothing yet.  Raises `ListUnread`."""
     t = alarm_tables.path_list.c
     text = conn.execute(select(t.decided).where(t.home_id == home)).scalar_one_or_none()
-    return None if text is None else _read(text)
+    return None if text is None else _read(text, home)
 
 
 def following(conn: Connection) -> dict[str, Held]:
@@ -150,9 +175,9 @@ def following(conn: Connection) -> dict[str, Held]:
     found = {}
     for home, text in conn.execute(query):
         try:
-            found[home] = _read(text)
-        except (ValueError, KeyError, TypeError) as error:
-            log.error("whom a home tells cannot be read: %r", error, extra={"home": home})
+            found[home] = _read(text, home)
+        except ListUnread as error:
+            log.error("whom a home tells cannot be read: %r", error.__cause__, extra={"home": home})
     return found
 
 
@@ -162,15 +187,63 @@ def follows(conn: Connection, home: str) -> bool:
     return bool(conn.execute(select(t.follows).where(t.home_id == home)).scalar_one_or_none())
 
 
-def _read(text: str) -> Held:
-    kept = json.loads(text)
-    receivers = tuple(
-        Receiver(id_, PathChannel(channel), address, Severity(told))
-        for id_, channel, address, told in kept["receivers"]
+def _read(text: str, home: str) -> Held:
+    """What `Held.text` kept.  Raises `ListUnread` where that is not all of it: who changes the list
+    would lose the rest."""
+    try:
+        kept = json.loads(text)
+        receivers = tuple(
+            Receiver(id_, PathChannel(channel), address, Severity(told))
+            for id_, channel, address, told in kept["receivers"]
+        )
+        types = tuple(AlarmType(word) for word in kept["types"])
+        names = kept["label"], kept["cid"]
+        held = Held(receivers, types, kept["reply"], float(kept["wait_s"]), *names)
+        if json.loads(held.text()) != kept:
+            raise ValueError("it says more")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ListUnread(home) from error
+    return held
+
+
+def _rename(staff: Staff, tx: Tx, home: str) -> None:
+    """As `details_changed`, in a list of which this version understands no more than what the home
+    is called: nobody outside may read a name that is to be protected since."""
+    t, e = alarm_tables.path_list, tables.event.c
+    row = tx.conn.execute(select(t).where(t.c.home_id == home)).one()
+    names = {"label": _label(tx.conn, home), "cid": _cid(tx.conn, home)}
+    query = select(e.body).where(
+        e.home_id == home, e.origin == f"staff:{home}", e.kind == HomeSecondPathSet.KIND
     )
-    types = tuple(AlarmType(word) for word in kept["types"])
-    names = kept["label"], kept["cid"]
-    return Held(receivers, types, kept["reply"], kept["wait_s"], *names)
+    told = tx.conn.execute(query.order_by(e.seq.desc()).limit(1)).scalar_one_or_none()
+    claims, decided = _object(row.claims), _object(row.decided)
+    fields = {} if told is None else dict(event_store.data_in(told))
+    if "digest" not in fields or not claims:
+        log.error("a list of receivers cannot be named otherwise", extra={"home": home})
+        return
+    claims |= {**names, "salt": secrets.token_hex(16)}
+    fields["digest"] = _listed(home, claims).digest()
+    data: Data = Unknown(HomeSecondPathSet.KIND, fields)
+    event = append.write(staff, tx, home, Draft(data))
+    text = json.dumps({**decided, **names}, sort_keys=True) if decided else row.decided
+    values = {"claims": json.dumps(claims), "decided": text, "set_at": event.at}
+    tx.conn.execute(update(t).where(t.c.home_id == home).values(values))
+
+
+def _object(text: str) -> dict[str, Any]:
+    """What is kept as JSON; of anything but an object nothing."""
+    try:
+        kept = json.loads(text)
+    except ValueError:
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _listed(home: str, claims: dict[str, Any]) -> ReceiverList:
+    """The list with these claims, which are signed whole: the event names all of them."""
+    to = claims.get("to")
+    addresses = to if isinstance(to, dict) else {}
+    return ReceiverList(home, addresses, str(claims.get("salt")), signed=claims)
 
 
 def token(staff: Staff, home: str) -> str | None:
@@ -180,8 +253,10 @@ def token(staff: Staff, home: str) -> str | None:
         text = conn.execute(select(t.claims).where(t.home_id == home)).scalar_one_or_none()
     if text is None:
         return None
-    kept = json.loads(text)
-    listed = ReceiverList(home, kept["to"], kept["salt"], kept["label"], kept["cid"])
+    claims = _object(text)
+    if not claims:
+        return None
+    listed = _listed(home, claims)
     return receiver_lists.sign(listed, staff.keys.private, staff.keys.kid)
 
 

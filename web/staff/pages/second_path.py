@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Row, select
 from gateway.errors import UserError
 from gateway.events import PathChannel, Severity
 from web.staff.core.context import Staff, staff
+from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.homelink import second_path
-from web.staff.homelink.second_path import Receiver
+from web.staff.homelink.second_path import ListUnread, Receiver
 from web.staff.ladders import standby
 from web.staff.pages import chain_state, lookups
 from web.staff.pages.account import proved
@@ -28,18 +29,28 @@ from web.staff.pages.routes import get, post
 from web.staff.storage import alarm_tables, tables
 from web.staff.storage.database import Tx
 
+UNREAD = N_(
+    "Reservvägen är bestämd i en nyare version av servern. Den kan varken visas eller ändras i den "
+    "här versionen, men hemmet larmar som bestämt."
+)
+
 
 @get("/administration/hem/<home>/reservvag", "places_path", right=Right.ASSIGN)
 def path(actor: Actor, home: str) -> ResponseReturnValue:
     """The page `/administration/hem/<home>/reservvag`."""
     with staff().db.read() as conn:
         row = _row(conn, actor, home)
-        held = second_path.held_by(conn, home)
+        held, unread = None, ""
+        try:
+            held = second_path.held_by(conn, home)
+        except ListUnread:
+            unread = _(UNREAD)
         return page(
             "second_path.html",
             conn,
             actor,
             home=row,
+            unread=unread,
             receivers=held.receivers if held else (),
             names=_names(conn, actor),
             reply=held.reply if held else second_path.REPLY,
@@ -67,9 +78,12 @@ def change_path(actor: Actor, home: str) -> ResponseReturnValue:
     wanted = form.get("receiver", "")
     with parts.write() as tx:
         _row(tx.conn, actor, home)
+        try:
+            held = second_path.held_by(tx.conn, home)
+        except ListUnread:
+            return refused(_(UNREAD), back, 409)
         if form.get("do") == "follow":
             return _follow(parts, tx, actor, home, back)
-        held = second_path.held_by(tx.conn, home)
         receivers = [one for one in (held.receivers if held else ()) if one.id != wanted]
         if form.get("do") == "add":
             if wanted not in _names(tx.conn, actor):

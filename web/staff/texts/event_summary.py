@@ -165,6 +165,19 @@ _tell(events.RuleFailed, lambda d, _z: words.spoken(words.RULES, d.rule))
 _tell(
     events.ClockSynced, lambda d, _z: _("%(s)s s fel", s=round(d.offset_s, 1)) if d.offset_s else ""
 )
+
+
+@_on(events.ClockStepped)
+def _stepped(data: events.ClockStepped, _zone: str | None) -> str:
+    """Which way, how far, and what that says of the times above and below it on the page: nobody
+    knows since when they were wrong."""
+    s = abs(data.step_s)
+    by = _("%(n)s min", n=round(s / 60)) if s >= 120 else _("%(n)s s", n=round(s))
+    if data.step_s < 0:
+        return _("%(by)s bakåt: hemmets tider dessförinnan kan vara så mycket för sena", by=by)
+    return _("%(by)s framåt: hemmets tider dessförinnan kan vara så mycket för tidiga", by=by)
+
+
 _tell(events.DeviceOffline, lambda d, _z: words.spoken(words.OFFLINE_WHY, d.reason))
 _tell(events.DeviceFailed, lambda d, _z: d.text)
 _tell(events.BatteryLow, _battery)
