@@ -51,7 +51,8 @@ class ZoneCard:
     id: str
     name: str
     told: str
-    shape: Shape
+    shape: Shape | None
+    """None: of a form that only another version of the server knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def of_home(actor: Actor, home: str) -> ResponseReturnValue:
         names = {one.id: one.name for one in residents}
         seen = looked[1] if looked else []
         told = [_told(one, point, names, now) for one in reversed(seen)]
-        shapes = [card.shape for one in residents for card in one.zones]
+        shapes = [z.shape for one in residents for z in one.zones if z.shape is not None]
         drawn = zone_map.draw(point, shapes, seen, _said(place, told))
         return page(
             "positions_home.html",
@@ -220,7 +221,9 @@ def _residents(conn: Connection, actor: Actor, home: str) -> list[Resident]:
 
 def _card(row: Any) -> ZoneCard:
     shape = geometry.from_text(row.shape)
-    if isinstance(shape, Circle):
+    if shape is None:
+        told = _("ritad i en nyare version av servern och visas inte på kartan här")
+    elif isinstance(shape, Circle):
         told = _("%(far)s runt hemmet", far=zone_map.distance(shape.radius_m))
     else:
         told = _("%(n)s hörn", n=len(shape.corners))

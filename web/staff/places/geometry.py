@@ -164,9 +164,15 @@ def to_text(shape: Shape) -> str:
     return json.dumps({"polygon": [[corner.lat, corner.lon] for corner in shape.corners]})
 
 
-def from_text(text: str) -> Shape:
-    """What `to_text` wrote."""
-    kept = json.loads(text)
-    if "circle" in kept:
-        return Circle(Point(*kept["circle"]), kept["radius_m"])
-    return Polygon(tuple(Point(*corner) for corner in kept["polygon"]))
+def from_text(text: str) -> Shape | None:
+    """What `to_text` wrote; None for a form that only another version knows."""
+    try:
+        kept = json.loads(text)
+        if "circle" in kept:
+            radius_m = kept["radius_m"]
+            known = isinstance(radius_m, int | float)
+            return Circle(Point(*map(float, kept["circle"])), radius_m) if known else None
+        corners = tuple(Point(*map(float, corner)) for corner in kept["polygon"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Polygon(corners) if len(corners) >= CORNERS_MIN else None

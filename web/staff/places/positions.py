@@ -13,6 +13,7 @@ Not for: who sends (`positions_api`), or erasing (`tending`).
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -40,6 +41,8 @@ from web.staff.storage import tables
 from web.staff.storage.database import Tx
 from web.staff.storage.place_tables import outing, position, tracker, zone
 from web.staff.storage.plan_tables import absence
+
+log = logging.getLogger(__name__)
 
 FUTURE_MAX = timedelta(minutes=2)
 """How far a fix's time may lie ahead of the server's: receivers have the satellites' time, phones
@@ -177,13 +180,18 @@ def _cancel(staff: Staff, tx: Tx, sender: Sender, alarm: str, why: str) -> None:
 def _judge(staff: Staff, tx: Tx, sender: Sender, new: datetime) -> None:
     """Bring the outings that are known to what the fixes say now, from a while before `new`."""
     conn = tx.conn
+    zones, unread = zones_of(conn, sender.resident, sender.zone)
+    if unread:
+        log.error("a zone cannot be read", extra={"home": sender.home})
+        if all(one.drawn.until is not None for one in zones):
+            return  # else who is out would count as in nobody's zone
     fixes = _fixes(conn, sender, new - BEFORE)
     start = fixes[0].at
     known = _known(conn, sender, start)
     before = next((row for row in known if row.left_at < start), None)
     found = leaving.outings(
         fixes,
-        zones_of(conn, sender.resident, sender.zone),
+        zones,
         away_of(conn, sender.home),
         out_since=None if before is None else before.left_at,
     )
@@ -227,19 +235,21 @@ def _overlap(row: Any, one: Outing) -> bool:
     return begins_first and (row.until is None or one.left_at <= row.until)
 
 
-def zones_of(conn: Connection, resident: str, timezone: str) -> list[Zone]:
-    """A resident's zones, those that were taken away too: they hold for fixes of their time."""
+def zones_of(conn: Connection, resident: str, timezone: str) -> tuple[list[Zone], int]:
+    """A resident's zones, those that were taken away too: they hold for fixes of their time; and of
+    how many that hold now the form is of another version: whoever is in none but such a one counts
+    as outside."""
     z = zone.c
     rows = conn.execute(select(zone).where(z.resident == resident).order_by(z.made_at)).all()
-    return [
-        Zone(
-            geometry.from_text(row.shape),
-            Span(row.made_at, row.removed_at),
-            None if row.from_min is None else (row.from_min, row.to_min),
-            timezone,
-        )
-        for row in rows
-    ]
+    found, unread = [], 0
+    for row in rows:
+        shape = geometry.from_text(row.shape)
+        if shape is None:
+            unread += row.removed_at is None
+            continue
+        hours = None if row.from_min is None else (row.from_min, row.to_min)
+        found.append(Zone(shape, Span(row.made_at, row.removed_at), hours, timezone))
+    return found, unread
 
 
 def away_of(conn: Connection, home: str) -> list[Span]:
