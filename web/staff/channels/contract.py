@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from typing import Protocol, runtime_checkable
 
-from gateway.events import Ref, Severity
+from gateway.events import Coded, Ref, Severity
 from web.staff.core.context import Staff
 
 SEND_MAX_S = 25.0
@@ -40,7 +40,7 @@ class Proof(IntEnum):
     """The device showed it."""
 
 
-class Why(StrEnum):
+class Why(Coded):
     """Why a message did not come."""
 
     NO_CHANNEL = "no_channel"
@@ -57,6 +57,8 @@ class Why(StrEnum):
     """No connection, or no answer in time."""
     NOT_DELIVERED = "not_delivered"
     """The provider says that it did not come to the device, or has not said so in time."""
+    UNKNOWN = "unknown"
+    """Of another version of the server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ def of(conn: Connection, user_id: int) -> list[Point]:
 
 
 def _why(text: str | None) -> Why | None:
-    return None if text is None else Why(text)
+    return None if text is None else Why.read(text)
 
 
 def normal(channel: str, value: str, country: str = "46") -> str:

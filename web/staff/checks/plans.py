@@ -194,7 +194,7 @@ def standing(conn: Connection, home: str) -> Standing:
     number = plan.number if plan is not None else 0
     why = None
     if plan is not None and said is not None and said.refused == number:
-        why = PlanRefusal(said.refused_why)
+        why = PlanRefusal.read(said.refused_why)
     if plan is None or (fresh and held == number):
         return Standing(Follows.YES, held, held_at, None)
     if why is not None:

@@ -194,13 +194,13 @@ def standing(conn: Connection, home: str, now: datetime) -> Standing:
             follows = Follows.REFUSED
             refusal = ConfigRefusal(
                 number,
-                ConfigFault(said.refused_why),
+                ConfigFault.read(said.refused_why),
                 said.refused_about,
                 said.refused_field,
                 said.refused_said or "",
             )
         elif said.waits == number:
-            follows, waits = Follows.WAITING, ConfigWait(said.waits_why)
+            follows, waits = Follows.WAITING, ConfigWait.read(said.waits_why)
     return Standing(follows, said.held, said.held_at, unpaired, refusal, waits)
 
 

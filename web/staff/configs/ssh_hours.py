@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection, select
 
 from gateway.access.ssh_key import KeyWrong, read
 from gateway.envelope import Draft
-from gateway.events import SshCalledOff, SshEnd, SshRefusal, SshWanted, SshWhy
+from gateway.events import Coded, SshCalledOff, SshEnd, SshRefusal, SshWanted, SshWhy
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
@@ -28,7 +27,7 @@ MARGIN = timedelta(minutes=3)
 """After its end that a home has to say so."""
 
 
-class Hour(StrEnum):
+class Hour(Coded):
     """How it stands with SSH in a home."""
 
     NONE = "none"
@@ -43,9 +42,13 @@ class Hour(StrEnum):
     """Its hour is over, and the home has not said that it is closed."""
     CLOSED = "closed"
     REFUSED = "refused"
+    UNKNOWN = "unknown"
+    """As another version of the server has it: it may be open, and another may be asked for."""
 
 
 GOING = (Hour.WANTED, Hour.OPENED)
+
+ENDS = (*GOING, Hour.UNKNOWN)
 """What can be ended."""
 
 
@@ -93,7 +96,7 @@ def end(staff: Staff, actor: Actor, home: str, request: str) -> None:
     with staff.write() as tx:
         append.hold(tx, home)
         now = state(tx.conn, home, staff.clock.now())
-        if now.request != request or now.hour not in GOING:
+        if now.request != request or now.hour not in ENDS:
             raise Refused(Why.CLOSED)
         draft = Draft(SshCalledOff(request=request), person=actor.person)
         append.write(staff, tx, home, draft)
@@ -111,7 +114,7 @@ def state(conn: Connection, home: str, now: datetime) -> SshState:
     row = conn.execute(select(ssh_hour).where(ssh_hour.c.home_id == home)).first()
     if row is None or row.request is None:
         return SshState(Hour.NONE)
-    hour = Hour(row.state)
+    hour = Hour.read(row.state)
     if hour is Hour.WANTED and now - row.wanted_at > SILENT:
         hour = Hour.SILENT
     elif hour is Hour.OPENED and row.until is not None and now > row.until + MARGIN:

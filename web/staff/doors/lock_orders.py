@@ -50,7 +50,8 @@ class TurnSent:
     """The order went to the home.  Follow `grant` in the table `turn` and on `/live`."""
 
     grant: str
-    reason: Reason
+    reason: Reason | None
+    """None: a ground that only another version of the server knows."""
     alarm: Ref | None
     expires: datetime
 
@@ -156,7 +157,8 @@ def _same(
     row = row or _running(tx, actor, home, device, action, now)
     if row is None:
         return None
-    return TurnSent(row.grant, Reason(row.reason), None, row.expires_at)
+    reason = Reason(row.reason) if row.reason in set(Reason) else None
+    return TurnSent(row.grant, reason, None, row.expires_at)
 
 
 # --- on what ground -------------------------------------------------------------------------------

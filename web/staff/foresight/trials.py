@@ -23,11 +23,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import IO, Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
+from gateway.events import Coded
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
@@ -67,13 +67,15 @@ noting it takes milliseconds."""
 EXTENSION = "tryggve.trials"
 
 
-class State(StrEnum):
+class State(Coded):
     """How far a trial has come."""
 
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     """It took too long, or ended without an answer."""
+    UNKNOWN = "unknown"
+    """Of another version of the server."""
 
 
 class Busy(Exception):
@@ -318,7 +320,7 @@ def of_id(staff: Staff, home: str, trial: str) -> Trial | None:
         row = conn.execute(select(rule_trial).where(t.id == trial, t.home_id == home)).one_or_none()
     if row is None or row.asked_at < now - KEPT:
         return None
-    state = State(row.state)
+    state = State.read(row.state)
     if state is State.RUNNING and row.asked_at < now - timedelta(seconds=2 * TIME_S):
         state = State.FAILED  # the server was restarted meanwhile
     result = None if row.result is None else json.loads(row.result)

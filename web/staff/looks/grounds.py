@@ -119,8 +119,11 @@ def judge(conn: Connection, actor: Actor, wish: Wish) -> Ground:
 
 def again(conn: Connection, actor: Actor, row: Any) -> Ground:
     """What a look that was begun stands on now, for its only extension.  Raises `Refused` as
-    `judge`; what was chosen and shown when it was begun is not asked for again."""
-    begun = LookWhy(row.reason)
+    `judge`; what was chosen and shown when it was begun is not asked for again.  On a ground that
+    only another version of the server knows it is not extended here."""
+    begun = LookWhy.read(row.reason)
+    if begun is LookWhy.UNKNOWN:
+        raise Refused(Why.NO_REASON)
     own = begun if begun in (*OWN, TRIAL) else None
     wish = Wish(row.home_id, row.check, row.alarm, own, row.camera, seen=True)
     return replace(judge(conn, actor, wish), why=begun)

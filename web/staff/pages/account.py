@@ -35,6 +35,7 @@ FACTORS = {
     sessions.Factor.RECOVERY: N_("lösenord och reservkod"),
     sessions.Factor.PASSKEY: N_("passkey"),
     sessions.Factor.SIGN_ON: N_("organisationens inloggning"),
+    sessions.Factor.UNKNOWN: N_("något som den här versionen inte känner till"),
 }
 
 

@@ -260,7 +260,7 @@ def _receiver_names(conn: Connection, actor: Actor) -> dict[str, str]:
 
 
 def _shown(ladder: Ladder, names: dict[str, str], areas: dict[int, str]) -> Shown:
-    about = [_(SEVERITIES[ladder.severity])] if ladder.severity else []
+    about = [words.spoken(SEVERITIES, ladder.severity)] if ladder.severity else []
     about += [words.spoken(words.ALARMS, one) for one in sorted(ladder.types)]
     if ladder.area is not None:
         about.append(areas.get(ladder.area, _("ett område")))
@@ -278,7 +278,7 @@ def _shown(ladder: Ladder, names: dict[str, str], areas: dict[int, str]) -> Show
         )
         for step in ladder.steps
     )
-    name = ladder.name or _(SEVERITIES[ladder.id])
+    name = ladder.name or words.spoken(SEVERITIES, ladder.id)
     return Shown(ladder.id, name, tuple(about), steps, own=not ladder.built_in)
 
 

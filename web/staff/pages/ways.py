@@ -46,6 +46,7 @@ FAILED = {
     Why.BUSY: N_("leverantören hann inte"),
     Why.UNREACHABLE: N_("leverantören svarar inte"),
     Why.NOT_DELIVERED: N_("det kom aldrig fram"),
+    Why.UNKNOWN: N_("okänd orsak"),
 }
 
 

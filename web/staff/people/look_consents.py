@@ -83,13 +83,15 @@ def parties(conn: Connection, home: str) -> list[Party]:
         g = cohabitant_consent.c
         query = select(cohabitant_consent).where(g.cohabitant_id == row.id).order_by(g.id.desc())
         given = _given(conn.execute(query).all())
-        found.append(Party(None, row.id, Cohabitant(row.role), given))
+        found.append(Party(None, row.id, Cohabitant.read(row.role), given))
     return found
 
 
 def _given(rows: object) -> tuple[Given, ...]:
     return tuple(
-        Given(row.asked_on, row.asked_by, ConsentHow(row.how), row.withdrawn_at, row.withdrawn_by)
+        Given(
+            row.asked_on, row.asked_by, ConsentHow.read(row.how), row.withdrawn_at, row.withdrawn_by
+        )
         for row in rows  # type: ignore[attr-defined]
     )
 
@@ -238,7 +240,7 @@ def _role_of(conn: Connection, home: str, number: int) -> Cohabitant:
     role = conn.execute(query).scalar_one_or_none()
     if role is None:
         raise Refused(Wrong.NOT_FOUND)
-    return Cohabitant(role)
+    return Cohabitant.read(role)
 
 
 def _note(

@@ -108,9 +108,10 @@ class Teller(Repeating):
             self._send(row)
 
     def _taken(self) -> list[Any]:
-        """What is due, each with a lease."""
+        """What is due, each with a lease; news that only a newer worker has words for is left to
+        it."""
         now, m = self._staff.clock.now(), relative_message
-        due = (m.c.ended.is_(None), m.c.again_at <= now)
+        due = (m.c.ended.is_(None), m.c.again_at <= now, m.c.what.in_(list(News)))
         with self._staff.db.read() as conn:
             first = select(m.c.id).where(*due).order_by(m.c.at, m.c.id)  # who came, then who left
             waiting = list(conn.execute(first.limit(100)).scalars())

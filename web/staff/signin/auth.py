@@ -229,7 +229,7 @@ def _signed_in(_app: Flask, user: User, **_more: object) -> None:
             sessions.begin(
                 tx,
                 user.id,
-                Factor(present.factor) if present else Factor.PASSWORD_ALONE,
+                Factor.read(present.factor) if present else Factor.PASSWORD_ALONE,
                 present.ends_at if present else None,
             )
             return

@@ -13,14 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from flask import current_app, request
 from flask_babel import gettext
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from gateway.envelope import Draft
-from gateway.events import AccountRefused
+from gateway.events import AccountRefused, Coded
 from web.staff.core.context import staff
 from web.staff.core.limits import Limiter, network_of
 from web.staff.events import append
@@ -59,11 +58,13 @@ CHALLENGE_LIFE_S = 300.0
 EXTENSION = "tryggve.limits"
 
 
-class What(StrEnum):
+class What(Coded):
     """What was tried."""
 
     PASSWORD = "password"  # noqa: S105 - a word, not a secret
     CODE = "code"
+    UNKNOWN = "unknown"
+    """Of another version of the server."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,9 @@ def of_account(database: Database, user_id: int, shown: int = 10) -> list[Failed
     query = select(t).where(t.c.user_id == user_id).order_by(t.c.id.desc()).limit(shown)
     with database.read() as conn:
         return [
-            Failed(row.at, What(row.what), row.browser, row.network, row.device_sha256 is not None)
+            Failed(
+                row.at, What.read(row.what), row.browser, row.network, row.device_sha256 is not None
+            )
             for row in conn.execute(query)
         ]
 

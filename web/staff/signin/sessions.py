@@ -17,12 +17,12 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from flask import current_app, g, request, session
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from gateway.events import Coded
 from web.staff.core.context import Staff, staff
 from web.staff.realtime.broker import Broker
 from web.staff.signin import grace
@@ -53,7 +53,7 @@ SHARED_WITHIN = timedelta(minutes=30)
 EXTENSION = "tryggve.gate"
 
 
-class Factor(StrEnum):
+class Factor(Coded):
     """What was shown at the sign-in."""
 
     PASSWORD_ALONE = "password"  # noqa: S105 - a word, not a secret
@@ -64,6 +64,8 @@ class Factor(StrEnum):
     PASSKEY = "passkey"
     SIGN_ON = "sign_on"
     """Single sign-on of the organisation."""
+    UNKNOWN = "unknown"
+    """Of another version of the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +304,7 @@ def of_account(database: Database, user_id: int) -> list[Session]:
     return [
         Session(
             id=row.id,
-            factor=Factor(row.factor),
+            factor=Factor.read(row.factor),
             browser=row.browser,
             network=row.network,
             began_at=row.began_at,
