@@ -8,6 +8,7 @@ here.  Not for: events of another version (`homelink/test_newer_envelopes`).
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import traceback
@@ -237,6 +238,10 @@ def do_the_rounds(app: Flask, wrong: Wrong) -> None:
 def send_everything(home: EnrolledHome, wrong: Wrong) -> None:
     """A home goes on: each kind that it may write, and what is folded is made anew."""
     wrong.during = "a batch"
+    e = tables.event.c  # its last word went over the urgent lane only, and was lost with its power
+    with parts_of(home.app).db.read() as conn:
+        query = select(e.seq, e.hash).where(e.origin == home.origin).order_by(e.seq.desc())
+        home.seq, home.previous = conn.execute(query.limit(1)).one()
     kinds = [cls for cls in KINDS.values() if cls.BY is not By.SERVER]
     drafts = [Draft(Unknown(one.KIND, versions.whole(one)), device="front") for one in kinds]
     written = home.seal(*drafts)
@@ -264,7 +269,7 @@ def type_everything(config: StaffConfig, folder: Path, wrong: Wrong) -> None:
     )
     for command in (
         "user list", "org list", "role list", "team list --org org1", "area list --org org1",
-        "centre list", "tracker list h1", "second-path show h1", "ways list p-h1@prov.example",
+        "centre list", "tracker list", "second-path show h1", "ways list p-h1@prov.example",
         f"visits export --org org1 --from 2026-11-23 --to 2026-11-24 --out {folder / 'visits'}",
         f"access export --org org1 --from 2026-11-23 --to 2026-11-24 --out {folder / 'access'}",
     ):  # fmt: skip
@@ -295,6 +300,55 @@ def test_a_word_that_only_a_newer_worker_knows_fails_nothing(
             new = {one.name: NEW for one in columns[number::ROUNDS] if not one.primary_key}
             if new:
                 tx.conn.execute(update(table).values(new))
+    look_at(pages, reader, wrong)
+    type_everything(config, tmp_path, wrong)
+    do_the_rounds(staff_app, wrong)
+    send_everything(enrolled_home, wrong)
+    assert not wrong.found, "\n".join(wrong.found)
+
+
+def more(value: Any) -> Any:
+    """What stands as JSON in a column, with something more in each part of it."""
+    if isinstance(value, dict):
+        return {**{name: more(one) for name, one in value.items()}, "zz_new": {"a": [1]}}
+    if isinstance(value, list):
+        return [*map(more, value), {"zz_new": 1}]
+    return value
+
+
+SAMPLES = {
+    "path_list.decided": '{"receivers": [["p7", "sms", "+46701234567", "care"]], "types": [], '
+    '"reply": "OK", "wait_s": 120.0, "label": null, "cid": null}',
+    "path_list.claims": '{"aud": "h1", "to": {"p7": "+46701234567"}, "label": null, "cid": null, '
+    '"salt": "0"}',
+    "rule_trial.change": '{"quiet_s": 60}',
+    "rule_trial.result": '{"days": 1, "before": {}, "after": {}, "more": [], "less": []}',
+    "check_plan.terms": '{"times": ["02:00"], "nights": ["mon"], "look_agreed": false}',
+}
+"""Where a home with everything has nothing that could be read otherwise."""
+
+
+@pytest.mark.parametrize("how", ["with more in it", "of another form", "another kind of JSON"])
+def test_what_a_newer_worker_keeps_as_json_fails_nothing(
+    staff_app: Flask,
+    enrolled_home: EnrolledHome,
+    reader: FlaskClient,
+    config: StaffConfig,
+    tmp_path: Path,
+    wrong: Wrong,
+    how: str,
+) -> None:
+    """In each column that holds some, but for events."""
+    staff = parts_of(staff_app)
+    pages = list(asked(staff))
+    with staff.db.write() as tx:
+        for full in sorted(STRUCTURED - {"event.body", "urgent.body", "ladder.types"}):
+            table = metadata.tables[full.partition(".")[0]]
+            column = table.c[full.partition(".")[2]]
+            kept = tx.conn.execute(select(column).where(column.is_not(None))).scalars().first()
+            now = json.loads(SAMPLES.get(full, kept or "{}"))
+            said = {"with more in it": more(now), "of another form": {"zz_new": 1}}.get(how, 7)
+            tx.conn.execute(update(table).values({column.name: json.dumps(said)}))
     look_at(pages, reader, wrong)
     type_everything(config, tmp_path, wrong)
     do_the_rounds(staff_app, wrong)

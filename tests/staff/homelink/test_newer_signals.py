@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from tests.media.test_description import OFFER
 from tests.staff.care.test_actions import CAREGIVER, actor
 from tests.staff.looks import parts as looking
 from tests.staff.parts import EnrolledHome
@@ -29,8 +30,8 @@ def test_a_call_goes_on_over_a_word_that_is_not_known(
     stream = enrolled_home.listen(1)
     alarm = calling.furnish(enrolled_home)
     next(stream)
-    call = calls.begin(staff, CAREGIVER, alarm, calling.OFFER).id
-    told = calling.signal(enrolled_home, call=call, state="ringing", sdp=calling.OFFER)
+    call = calls.begin(staff, CAREGIVER, alarm, OFFER).id
+    told = calling.signal(enrolled_home, call=call, state="ringing", sdp=OFFER)
     assert (told.status_code, told.json) == (200, {"call": call})
     seen = calls.state(staff, CAREGIVER, call)
     assert (seen.state, bool(seen.answer)) == ("asked", True)
@@ -57,7 +58,7 @@ def test_a_state_that_a_newer_worker_kept_is_left_only_for_an_end(
     stream = enrolled_home.listen(1)
     alarm = calling.furnish(enrolled_home)
     next(stream)
-    call = calls.begin(staff, CAREGIVER, alarm, calling.OFFER).id
+    call = calls.begin(staff, CAREGIVER, alarm, OFFER).id
     t = tables.media_call
     with staff.db.write() as tx:
         tx.conn.execute(update(t).values(state="paused"))

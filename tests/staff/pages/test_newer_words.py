@@ -44,7 +44,13 @@ def test_what_came_of_a_trial_of_a_rule(
 ) -> None:
     """Neither that the time was up, nor that the values do not fit together."""
     with staff.db.write() as tx:
-        row = {"id": "x", "home_id": "h1", "rule": "bed_exit", "change": "{}", "asked_by": "p7"}
+        row: dict[str, Any] = {
+            "id": "x",
+            "home_id": "h1",
+            "rule": "bed_exit",
+            "change": "{}",
+            "asked_by": "p7",
+        }
         row |= {"asked_at": datetime.now(UTC), "state": state, "result": result}
         tx.conn.execute(insert(admin_tables.rule_trial).values(**row))
     page = text_of(as_role("coordinator"), "/hem/h1/regler?prov=x")

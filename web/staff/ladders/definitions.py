@@ -138,6 +138,8 @@ def undo(staff: Staff, actor: By, change: Changed, channels: Collection[str]) ->
         now = _row(tx.conn, actor.org, about)
         if change.what is not Thing.LADDER or _placeless(now) != _placeless(change.after):
             raise Refused(Wrong.CHANGED)
+        if not set(change.before or ()) <= set(REMEMBERED):  # a newer one put more aside
+            raise Refused(Wrong.CHANGED)
         if change.before is None:
             tx.conn.execute(delete(ladder).where(c.id == about, c.org_id == actor.org))
         else:

@@ -101,7 +101,8 @@ def one(conn: Connection, staff: Staff, org: str, change: str) -> Changed | None
     query = select(change_before).where(c.org_id == org, c.id == change)
     query = query.where(c.changed_at > staff.clock.now() - OFFERED, c.what.in_(list(Thing)))
     row = conn.execute(query).one_or_none()
-    return None if row is None else _changed(row)
+    found = None if row is None else _changed(row)
+    return found if found is not None and _is_read(found) else None
 
 
 def offered(
@@ -112,7 +113,27 @@ def offered(
     query = select(change_before).where(c.org_id == org)
     query = query.where(c.changed_at > staff.clock.now() - OFFERED, c.what.in_(list(what)))
     newest = query.order_by(c.changed_at.desc(), c.id.desc()).limit(SHOWN_MAX)
-    return [_changed(row) for row in conn.execute(newest)]
+    return [change for change in map(_changed, conn.execute(newest)) if _is_read(change)]
+
+
+def _is_read(change: Changed) -> bool:
+    """Whether what was and what is are as this version keeps them; what another version kept
+    otherwise is not offered: put back as far as it is understood it would be something else."""
+    return all(_is_known(change.what, value) for value in (change.before, change.after))
+
+
+def _is_known(what: Thing, value: Any) -> bool:
+    if what is Thing.LADDER:
+        return value is None or (isinstance(value, dict) and isinstance(value.get("name"), str))
+    if what is Thing.SIGN_ON_GROUP:
+        parts = {"roles": [], "teams": []} if value is None else value
+        named = isinstance(parts, dict) and parts.keys() == {"roles", "teams"}
+        return named and all(map(_is_listed, parts.values()))
+    return _is_listed(value)
+
+
+def _is_listed(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str | int) for one in value)
 
 
 def _changed(row: Any) -> Changed:

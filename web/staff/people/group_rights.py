@@ -58,9 +58,16 @@ class Given:
 
 
 def roles_in(text: str) -> tuple[Role, ...]:
-    """The roles of a row of `sign_on_group`, of those that this version knows."""
+    """The roles of a row of `sign_on_group`, of those that this version knows; none of what it
+    cannot read."""
     known = {role.value for role in Role}
-    return tuple(Role(name) for name in json.loads(text) if name in known)
+    return tuple(Role(name) for name in role_names(text) if name in known)
+
+
+def role_names(text: str) -> list[str]:
+    """The words of a row of `sign_on_group`, also those of another version."""
+    said = json.loads(text)
+    return [name for name in said if isinstance(name, str)] if isinstance(said, list) else []
 
 
 def role_ids(tx: Tx) -> dict[str, int]:

@@ -209,7 +209,7 @@ def _pick(
 def _had(conn: Connection, row: Any) -> Gives:
     link = sign_on_group_team.c
     teams = conn.execute(select(link.team_id).where(link.group_id == row.id)).scalars()
-    return {"roles": sorted(json.loads(row.roles)), "teams": sorted(teams)}
+    return {"roles": sorted(group_rights.role_names(row.roles)), "teams": sorted(teams)}
 
 
 def _members(conn: Connection, group: str) -> Collection[int]:
