@@ -7,11 +7,13 @@ for a browser without.  Not for: what a page shows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial, wraps
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flask import (
     Flask,
@@ -43,7 +45,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
-from web.staff.pages import event_list, live, not_saved
+from web.staff.pages import event_list, live, not_saved, packed
 from web.staff.pages.lookups import single_alarms
 from web.staff.pages.routes import entry_of, get, menu_of
 from web.staff.signin import sessions
@@ -130,6 +132,8 @@ def signed_in(
                 return redirect(url_for("pages.set_up"), 303)
             if wants_json():
                 return answer_json(_("Du är utloggad. Logga in igen."), 401)
+            if request.method == "POST":
+                flash(_("Du var utloggad, så inget sparades. Logga in och gör det igen."), "error")
             return redirect(url_for("security.login", next=_asked_for()), 303)
         if right is not None:
             need(actor, right)
@@ -149,10 +153,15 @@ def maybe_actor() -> Actor | None:
 
 
 def _asked_for() -> str | None:
-    """Where to go on after signing in: a page, never a form or a fragment."""
-    if request.method != "GET" or is_fragment():
+    """Where to go on after signing in: a page, never a fragment; after a form the page that it
+    stood on."""
+    if is_fragment():
         return None
-    return request.full_path.rstrip("?")
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    before = urlsplit(request.referrer or "")
+    ours = before.netloc == request.host and re.match(r"/[^/\\]", before.path)
+    return before.path + (f"?{before.query}" if before.query else "") if ours else None
 
 
 def need(actor: Actor, right: Right) -> None:
@@ -222,15 +231,25 @@ def assets_version() -> str:
 @get("/s/<version>/<path:filename>", "asset_file", public=True)
 def asset_file(version: str, filename: str) -> Response:  # noqa: ARG001 - part of the address
     """One static file, or the icons, under an address that changes with its content."""
-    if filename == icons.FILE:
+    small = _packed().get(filename) if request.accept_encodings.quality("gzip") > 0 else None
+    if small is not None:
+        answer = Response(small.body, mimetype=small.type, headers={"Content-Encoding": "gzip"})
+    elif filename == icons.FILE:
         answer = Response(icons.sprite(), mimetype="image/svg+xml")
-        answer.cache_control.public = True
-        answer.cache_control.max_age = ASSET_MAX_AGE_S
-        answer.cache_control.no_cache = None
     else:
-        answer = send_from_directory(STATIC, filename, max_age=ASSET_MAX_AGE_S)
+        answer = send_from_directory(STATIC, filename)
+    answer.cache_control.public = True
+    answer.cache_control.max_age = ASSET_MAX_AGE_S
+    answer.cache_control.no_cache = None
+    answer.vary.add("Accept-Encoding")
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
+
+
+@cache
+def _packed() -> Mapping[str, packed.Packed]:
+    sprite = packed.packed(icons.FILE, icons.sprite().encode())
+    return {**packed.files(STATIC), icons.FILE: sprite}
 
 
 def asset(path: str) -> str:

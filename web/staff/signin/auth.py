@@ -17,7 +17,7 @@ from flask_babel import gettext
 from flask_login import current_user, user_logged_in, user_logged_out
 from flask_security import MailUtil, Security, SQLAlchemySessionUserDatastore, UserMixin
 from flask_security.signals import tf_profile_changed, wan_registered
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import Integer, Text, bindparam, select
 from sqlalchemy.orm import Session, joinedload, scoped_session
 from werkzeug.wrappers import Response as BaseResponse
@@ -185,10 +185,6 @@ def init_app(app: Flask, secrets: SecretFiles, rights: Rights) -> None:
     @app.teardown_appcontext
     def _remove(_error: BaseException | None) -> None:
         orm.remove()
-
-    @app.errorhandler(CSRFError)
-    def _forged(_error: CSRFError) -> tuple[str, int]:
-        return gettext("Sidan är för gammal: ladda om den och försök igen."), 400
 
     user_logged_in.connect(_signed_in, app)
     user_logged_out.connect(_signed_out, app)
