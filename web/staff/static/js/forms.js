@@ -1,7 +1,8 @@
 // Sends the small forms (take an alarm, answer a check, open a door) without leaving the page.
 //
 // A form with `data-send` works without script too.  While one is under way it cannot be sent again:
-// a double tap is one tap.  When no answer comes we say that we do not know, never that it failed.
+// a double tap is one tap.  When no answer comes we say that we do not know, never that it failed;
+// only where the browser itself has no connection we know that nothing was sent.
 
 import { announce } from "./announce.js";
 import { refreshNow } from "./refresh.js";
@@ -71,6 +72,7 @@ async function send(form, button) {
   const data = new FormData(form, button);
   const wish = wishOf(data, form.getAttribute("action"));
   data.set("key", wish.name);
+  const cutOff = !navigator.onLine;
   busy(form, true);
   say(form, "");
   const texts = document.getElementById("form-words").dataset;
@@ -91,8 +93,9 @@ async function send(form, button) {
     } else {
       say(form, reply.text || (answer.status < 500 ? texts.refused : texts.failed));
     }
-  } catch {
-    say(form, form.dataset.unsure || texts.unsure);
+  } catch (error) {
+    const unsent = cutOff && error instanceof TypeError;
+    say(form, unsent ? texts.unsent : form.dataset.unsure || texts.unsure);
   }
   clearTimeout(told);
   const said = box?.textContent;

@@ -120,5 +120,7 @@ export function startLive() {
   keepListening();
   setInterval(watch, 500);
   document.addEventListener("visibilitychange", watch);
+  // the page was not given to us: ask for the stream anew, which says whether anybody is signed in
+  document.addEventListener("page:refused", () => control?.abort());
   window.addEventListener("offline", () => { down("lost"); control?.abort(); });
 }

@@ -93,6 +93,8 @@ async function load() {
   url.hash = "";
   const answer = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS), cache: "no-store" });
   if (answer.status === 503) throw new Error("busy");
+  const isOut = answer.redirected && new URL(answer.url).pathname === "/login";
+  if (isOut) document.dispatchEvent(new CustomEvent("page:refused"));
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const id of ["summary", "saving", "main"]) {
