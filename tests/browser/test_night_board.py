@@ -77,7 +77,7 @@ def test_once_more_keeps_the_check(
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("mine")).to_be_visible()
     page.keyboard.press("e")
-    expect(page.get_by_test_id("answer")).to_contain_text("En gång till")
+    expect(page.get_by_test_id("answer")).to_contain_text("fem minuter till")
     expect(page.get_by_test_id("looked-camera")).to_be_hidden()
     page.evaluate(
         """() => {

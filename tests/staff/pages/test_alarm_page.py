@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway.envelope import Draft
 from gateway.events import (
@@ -233,3 +233,23 @@ def test_whom_the_page_is_for(
     home.clock.advance(timedelta(hours=13).total_seconds())
     text_of(helper, address(care), 404)
     text_of(helper, address("home:h1/9999"), 404)
+
+
+def test_an_alarm_of_a_home_without_contact_says_so(
+    carer: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """Since when, and what then is done at the door, until the home is heard again; of an alarm
+    that is over no more."""
+    alarm = raise_alarm(home)
+    assert 'data-test="silent"' not in text_of(carer, address(alarm))
+    h = tables.home_state
+    with staff.db.write() as tx:
+        since = home.clock.now() - timedelta(minutes=4)
+        tx.conn.execute(update(h).where(h.c.home_id == "h1").values(silent_since=since))
+        told = update(tables.home).where(tables.home.c.id == "h1")
+        tx.conn.execute(told.values(fallback="Nyckeln ligger i skåpet"))
+    page = text_of(carer, address(alarm))
+    assert "Ingen kontakt med hemmet sedan 21:56." in page
+    assert "Nyckeln ligger i skåpet" in page
+    assert post(carer, "/larm/avsluta", alarm=alarm, finding="fall").status_code == 200
+    assert 'data-test="silent"' not in text_of(carer, address(alarm))

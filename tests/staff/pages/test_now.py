@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from gateway.envelope import Draft
 from gateway.events import (
@@ -26,11 +27,13 @@ from gateway.events import (
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.pages.test_pages import ask
 from tests.staff.parts import EnrolledHome, add_home
+from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
 from web.staff.pages.homes import SHOWN
 from web.staff.pages.incidents import LINES
 from web.staff.pages.start import landing
 from web.staff.pages.timeline import LANE_MAX
+from web.staff.storage import tables
 
 MIN = timedelta(minutes=1)
 As = Callable[..., FlaskClient]
@@ -64,6 +67,22 @@ def verdict(client: FlaskClient) -> str:
     page = text_of(client, "/nu")
     box = page.split('data-test="verdict"', 1)[1].split('class="when-down"', 1)[0]
     return " ".join(re.sub(r"<[^>]+>", " ", "<" + box + ">").split())
+
+
+def test_an_organisation_without_homes_says_where_they_are_added(as_role: As, staff: Staff) -> None:
+    """To whoever sees every home nobody has to add any; a caregiver without one asks for it."""
+    with staff.db.write() as tx:
+        tx.conn.execute(update(tables.home).values(closed_at=staff.clock.now()))
+    for role in (Role.ADMINISTRATOR, Role.COORDINATOR):
+        client = as_role(role.value, person=f"p-{role.value}", homes=())
+        said = verdict(client)
+        assert "Verksamheten har inga hem än" in said, role
+        assert "Hem läggs till under Administration." in said
+        assert "Du har inga hem" not in said
+        assert "Verksamheten har inga hem än" in text_of(client, "/hem")
+    client = as_role(Role.CAREGIVER.value, homes=())
+    assert "Samordnaren lägger till dig" in verdict(client)
+    assert "Samordnaren lägger till dig" in text_of(client, "/hem")
 
 
 # --- calm -----------------------------------------------------------------------------------------
@@ -108,7 +127,7 @@ def test_an_alarm_in_a_home_of_others_is_no_calm(as_role: As, home: EnrolledHome
     ref = raised(home, AlarmType.PENDANT)
     said = verdict(colleague)
     assert "1 larm i ett hem som inte är ditt" in said
-    assert "Inga larm och inga frågor i ditt hem." in said
+    assert "Inga larm och inga frågor i det hem du följer." in said
     assert "lugnt" not in said
     assert "Prov Boende" not in said
     home.send(AlarmCancelled(alarm=ref, reason="recovered"))

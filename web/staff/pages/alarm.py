@@ -61,6 +61,7 @@ def one(actor: Actor, alarm: str) -> str:
             place=place,
             names=names,
             elsewhere=elsewhere,
+            silent_since=_silent_since(conn, row.home_id) if row.closed_at is None else None,
             chain=progress.of_alarm(parts, conn, row.id) if row.closed_at is None else None,
             steps=alarm_way.read(conn, row, now, place.zone),
             because=lookups.reasons(conn, raised.values(), seen),
@@ -89,6 +90,14 @@ def _may_see(conn: Connection, actor: Actor, row: AlarmRow, *, elsewhere: bool) 
     recent = row.closed_at is None or staff().clock.now() - row.closed_at < TAKEN_FOR
     if ours is None or not (helpers.may_help(actor) and mine and recent):
         abort(404)
+
+
+def _silent_since(conn: Connection, home: str) -> datetime | None:
+    h = t.home_state.c
+    since: datetime | None = conn.execute(
+        select(h.silent_since).where(h.home_id == home)
+    ).scalar_one_or_none()
+    return since
 
 
 def _visit_since(conn: Connection, row: AlarmRow) -> datetime | None:

@@ -59,7 +59,7 @@ def start_check(actor: Actor) -> ResponseReturnValue:
     if over is not None:
         return answered(_("Du har tagit över tillsynen. Kollegan ser det."), _back())
     if request.form.get("again"):
-        return answered(_("En gång till: du har tillsynen i fem minuter till."), _back())
+        return answered(_("Du har tillsynen i fem minuter till."), _back())
     return answered(_("Du gör tillsynen nu. Kollegorna ser det."), _back())
 
 

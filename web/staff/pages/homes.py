@@ -102,6 +102,7 @@ def homes(actor: Actor) -> str:
             sheet=sheet,
             tiles=tiles(conn, actor, shown, lookups.names(conn, actor)),
             many=len(places) > lists.FEW,
+            everywhere=actor.may(Right.SEE_ALL_HOMES),
             asked=asked,
             area=area,
             areas=sorted(set(areas.values()), key=lambda at: lists.swedish(at[1])),

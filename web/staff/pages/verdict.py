@@ -74,6 +74,9 @@ class Verdict:
 
 def of(seen: Seen) -> Verdict:
     """The verdict."""
+    if not seen.homes and seen.everywhere:
+        more = _("Hem läggs till under Administration.")
+        return Verdict("plain", "home", _("Verksamheten har inga hem än"), [more])
     if not seen.homes:
         more = _("Samordnaren lägger till dig i de hem du ska följa.")
         return Verdict("ok", "check-circle", _("Du har inga hem"), [more])
@@ -150,7 +153,7 @@ def _quiet(seen: Seen) -> Verdict:
     """Nothing needs anybody: of that, and only of that, which this person sees."""
     n = seen.homes
     if not seen.care:
-        more = ngettext("I ditt hem.", "I dina %(num)s hem.", n)
+        more = ngettext("I det hem du följer.", "I dina %(num)s hem.", n)
         return Verdict("plain", "plug", _("Inga tekniska larm"), [more])
     calm = _calm(n)
     title = _("Allt är lugnt") if seen.everywhere else _("Allt är lugnt i dina hem")
@@ -160,7 +163,7 @@ def _quiet(seen: Seen) -> Verdict:
 def _calm(homes: int) -> str:
     return str(
         ngettext(
-            "Inga larm och inga frågor i ditt hem.",
+            "Inga larm och inga frågor i det hem du följer.",
             "Inga larm och inga frågor i dina %(num)s hem.",
             homes,
         )
