@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 
-from flask import Response, jsonify, render_template, url_for
+from flask import Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.events import utc_text
@@ -71,11 +71,13 @@ def worker() -> Response:
 
 @get("/manifest.webmanifest", "manifest", public=True)
 def manifest() -> Response:
-    """`/manifest.webmanifest`: what an installed page is called, and where it begins."""
+    """`/manifest.webmanifest`: what an installed page is called, and where it begins: a
+    relative's (`anhorig`) at their own."""
+    begins = "pages.relative" if "anhorig" in request.args else "pages.shift"
     manifest = {
         "name": "Tryggve",
         "short_name": "Tryggve",
-        "start_url": url_for("pages.shift"),
+        "start_url": url_for(begins),
         "scope": "/",
         "display": "standalone",
         "background_color": "#12191c",

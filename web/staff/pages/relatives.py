@@ -48,6 +48,8 @@ WHY = {
 
 
 NO_DEVICE = N_("Enheten gick inte att lägga till. Ladda om sidan och försök igen.")
+BAD_TIME = N_("Kontrollera tiderna: Till ska vara senare än Från och nu, högst ett år bort.")
+MANY_ABSENCES = N_("Fler frånvaroperioder kan inte läggas in. Ring hemtjänsten.")
 MANY_DEVICES = N_("Det finns så många enheter som får finnas. Ta bort en först.")
 
 
@@ -71,6 +73,8 @@ def relatives(actor: Actor, home: str) -> str:
             residents=by_name(conn.execute(query)),
             invited=inviting.of_home(conn, home),
             hows=ConsentHow.offered(),
+            ways=[way for way in inviting.ADDRESSES if way in channels.here()],
+            unreached=inviting.unreached(conn, home),
             now_at=staff().clock.now(),
         )
 
@@ -156,10 +160,12 @@ def _link_page(actor: Actor, back: str, token: str) -> str:
 
 
 @get("/anhorig/<link>", "relative_link", public=True)
-def show_link(link: str) -> str:
+def show_link(link: str) -> ResponseReturnValue:
     """The page of a one-time link: it is used up by its button, for whoever scans links for danger
-    opens them too."""
-    return render_template("relative_open.html", link=link, title=_("Anhörig"))
+    opens them too.  Who is in already comes in by the old one."""
+    if visiting.works(staff(), link):
+        return render_template("relative_open.html", link=link, title=_("Anhörig"))
+    return _used_up()
 
 
 @post("/anhorig/<link>", "relative_open", public=True)
@@ -167,7 +173,7 @@ def open_link(link: str) -> ResponseReturnValue:
     """POST `/anhorig/<link>`: use the link up."""
     cookie = visiting.open_link(staff(), link)
     if cookie is None:
-        return render_template("relative_open.html", link="", title=_("Anhörig")), 410
+        return _used_up()
     answer = redirect(url_for("pages.relative"), 303)
     secure = staff().config.secure_cookies
     answer.set_cookie(
@@ -208,9 +214,10 @@ def note_absence() -> ResponseReturnValue:
     except accounts.Refused as refusal:
         if refusal.why is Wrong.NOT_FOUND:
             abort(404)
-        return _page(who, _("Det går inte: kontrollera tiderna, eller ring hemtjänsten."), 409)
+        told = MANY_ABSENCES if refusal.why is Wrong.EXISTS else BAD_TIME
+        return _page(who, _(told), 409)
     except NotPossible:
-        return _page(who, _("Det går inte: kontrollera tiderna, eller ring hemtjänsten."), 409)
+        return _page(who, _(BAD_TIME), 409)
     return redirect(url_for("pages.relative"), 303)
 
 
@@ -251,7 +258,7 @@ def remove_device() -> ResponseReturnValue:
 def leave() -> ResponseReturnValue:
     """POST `/anhorig/ut`: this browser is nobody's any more."""
     visiting.leave(staff(), request.cookies.get(_cookie_name()))
-    answer = redirect(url_for("pages.relative"), 303)
+    answer = redirect(url_for("pages.relative", ut="1"), 303)
     answer.delete_cookie(_cookie_name(), secure=staff().config.secure_cookies, httponly=True)
     return answer
 
@@ -264,10 +271,18 @@ def _who() -> Visitor | None:
     return visiting.visitor(staff(), request.cookies.get(_cookie_name()))
 
 
-def _nobody() -> Response:
-    answer = make_response(render_template("relative_open.html", link="", title=_("Anhörig")))
-    answer.status_code = 401
+def _nobody(state: str = "", status: int = 401) -> Response:
+    left = "left" if request.args.get("ut") else ""
+    shown = render_template("relative_open.html", state=state or left, title=_("Anhörig"))
+    answer = make_response(shown)
+    answer.status_code = status
     return answer
+
+
+def _used_up() -> ResponseReturnValue:
+    if _who() is not None:
+        return redirect(url_for("pages.relative"), 303)
+    return _nobody("used", 410)
 
 
 def _page(who: Visitor, problem: str = "", status: int = 200) -> ResponseReturnValue:
@@ -280,6 +295,7 @@ def _page(who: Visitor, problem: str = "", status: int = 200) -> ResponseReturnV
         who=who,
         cards=cards,
         problem=problem,
+        typed=request.form if problem else {},
         devices=mine,
         push_key=push.application_key if isinstance(push, Push) else "",
         title=_("Anhörig"),

@@ -162,6 +162,14 @@ def of_home(conn: Connection, home: str) -> list[Any]:
     return list(conn.execute(query.where(b.home_id == home).order_by(r.name, r.id)).all())
 
 
+def unreached(conn: Connection, home: str) -> frozenset[str]:
+    """Relatives of the home whose newest message reached nobody."""
+    m = relative_message.c
+    query = select(m.relative_id, m.ended).where(m.home_id == home, m.ended.is_not(None))
+    newest = {row.relative_id: row.ended for row in conn.execute(query.order_by(m.at))}
+    return frozenset(who for who, ended in newest.items() if ended != "sent")
+
+
 def names_of(org: str) -> Select[tuple[str, str]]:
     """The query for the organisation's relatives: the person id of their readings, and the name."""
     return select(relative.c.id, relative.c.name).where(relative.c.org_id == org)

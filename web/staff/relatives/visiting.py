@@ -72,6 +72,14 @@ class Card:
     rows: tuple[Row, ...]
 
 
+def works(staff: Staff, token: str) -> bool:
+    """Whether a one-time link can still be used."""
+    r = relative.c
+    live = select(r.id).where(r.link_sha256 == sha256(token), r.link_until > staff.clock.now())
+    with staff.db.read() as conn:
+        return conn.execute(live).first() is not None
+
+
 def open_link(staff: Staff, token: str) -> str | None:
     """Use a one-time link up; returns what the browser's cookie is to hold.  None: it was used, is
     too old, or never was."""
