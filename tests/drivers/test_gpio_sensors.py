@@ -163,7 +163,9 @@ async def test_a_pin_that_flaps_does_not_flood_the_log(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thousands of edges as fast as they come are one fault with a count, for every driver."""
-    monkeypatch.setattr(debounce, "FLAP_QUIET_S", 1.0)  # longer than a busy machine pauses a thread
+    # longer than a busy machine pauses a thread
+    for brief, s in (("FLAP_QUIET_S", 3.0), ("SETTLE_S", 3.0), ("FLAP_EDGES_S", 60.0)):
+        monkeypatch.setattr(debounce, brief, s)
     async with running(name) as (contact, heard):
         thread = threading.Thread(target=contact.flap, args=(2000,))
         thread.start()
