@@ -36,7 +36,11 @@ class Process:
                 start_new_session=True,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )
-        self.wait()
+        try:
+            self.wait()
+        except BaseException:
+            self.kill()
+            raise
 
     def wait(self) -> None:
         """Until it answers."""
