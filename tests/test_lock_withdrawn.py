@@ -12,6 +12,9 @@ import pytest
 from gateway.envelope import Draft
 from gateway.events import (
     DOOR_OPEN,
+    ContactChanged,
+    Data,
+    DeviceOffline,
     DoorClosed,
     DoorOpened,
     GrantRevoked,
@@ -19,6 +22,8 @@ from gateway.events import (
     LockOperationOutcome,
     LockOperationProgressed,
     LockOperationStep,
+    MotionCleared,
+    MotionDetected,
 )
 from gateway.ports import Bolt, LockResult, OnStep
 from tests.drivers.locks import MAKES, Make, lock_home
@@ -103,3 +108,25 @@ async def test_the_home_shuts_no_door_that_stands_open(when: str) -> None:
         assert (ended(home).outcome, ended(home).why) == (LockOperationOutcome.FAILED, DOOR_OPEN)
         assert home.lock.turns == []
         assert not any(kind.startswith("lock.") for kind in home.told)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_open"),
+    [
+        ((DoorOpened(), ContactChanged(on=True), ContactChanged(on=False)), True),
+        ((DoorOpened(), MotionDetected(), MotionCleared()), True),
+        ((DoorOpened(), DeviceOffline(reason="silent")), True),
+        ((DoorOpened(), DoorClosed(), ContactChanged(on=True)), False),
+        ((DoorClosed(), MotionDetected()), False),
+    ],
+)
+async def test_what_else_a_contact_feels_is_no_door(said: tuple[Data, ...], is_open: bool) -> None:
+    """One that feels the door shake, or somebody pass: a bolt is not shot beside the frame when it
+    calms down, nor left open because somebody knocks."""
+    home = Home()
+    home.lock.answer = LockResult(LockOperationOutcome.DONE, Bolt.LOCKED)
+    for data in said:
+        home.submit(Draft(data, device="front"))
+    await home.lock_orders.relock("door", "front")
+    assert ended(home).why == (DOOR_OPEN if is_open else None)
+    assert home.lock.turns == ([] if is_open else ["lock"])

@@ -21,6 +21,7 @@ from gateway.events import Ref
 from gateway.events.handlers import Handlers
 from gateway.ports import Bolt, Level
 from gateway.state.device_view import DEVICE_KINDS, DeviceView, Health, heard
+from gateway.state.doors import Doors
 from gateway.state.held_plans import THE_FILE, HeldPlan, with_held
 from gateway.state.rights import Rights
 
@@ -159,6 +160,7 @@ class HomeView:
     """Whether everybody who lives there has agreed to looks: else there is none."""
     _bed: BedView = field(default_factory=BedView)
     rights: Rights = field(default_factory=Rights)
+    _doors: Doors = field(default_factory=Doors)
 
     # --- what access asks -------------------------------------------------------------------------
 
@@ -198,8 +200,7 @@ class HomeView:
 
     def door_open(self, contact: str) -> bool:
         """Whether the door that has this contact stands open."""
-        known = self.devices.get(contact)
-        return known is not None and known.level is Level.ON
+        return contact in self._doors.open
 
     # --- what the ringer asks ---------------------------------------------------------------------
 
@@ -251,6 +252,7 @@ class HomeView:
             self.at = event.at
         self.last.append(event)
         self.rights.apply(event)
+        self._doors.apply(event)
         if event.device is not None:
             self._device(event, event.device)
         _FOLD.apply(self, event, event.data)
