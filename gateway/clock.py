@@ -14,6 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
+"""No gateway ran before: a Pi without a battery for its clock boots in 1970, or when its system was
+built."""
+
 
 class Clock(Protocol):
     """Domain time.  `rate` is domain seconds per real second."""

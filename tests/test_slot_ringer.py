@@ -13,7 +13,7 @@ from gateway.clock import Clock, FileClock, ManualClock
 from gateway.events import CheckDue, CheckPlanned, CheckWithdrawn, Data
 from gateway.schedule import Plan, Slot, merged
 from gateway.services import slot_ringer
-from gateway.services.slot_ringer import BACK, EARLY, SlotRinger
+from gateway.services.slot_ringer import BACK, EARLY, UNSURE_S, SlotRinger
 from gateway.state.home_view import KnownCheck
 
 EVENING = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
@@ -263,6 +263,26 @@ async def test_a_clock_days_behind_what_the_log_knows_rings_when_it_is_known_to_
     book.sure = True
     ringer.ring_and_plan()
     assert min(book.planned) == EVENING.replace(hour=23)
+
+
+async def test_a_home_that_nobody_tells_the_time_is_not_without_checks_for_ever(
+    clock: ManualClock, book: Book, ringers: list[SlotRinger]
+) -> None:
+    """Its log was written by a clock ahead, perhaps months ago: within the hour the clock of now
+    counts, and the night's check comes."""
+    ringer = make(clock, book, time(23, 0))
+    ringers.append(ringer)
+    book.sure = False
+    ringer.start(EVENING + timedelta(days=300))
+    clock.advance(UNSURE_S - 1)
+    ringer.ring_and_plan()
+    assert book.all == []
+    clock.advance(1)
+    ringer.ring_and_plan()
+    assert min(book.planned) == EVENING.replace(hour=23)
+    clock.advance(4 * 3600)
+    ringer.ring_and_plan()
+    assert book.due == [EVENING.replace(hour=23)]
 
 
 async def test_a_clock_that_is_set_back_a_little_rings_nothing_twice(

@@ -14,7 +14,8 @@ back in this run, nothing is planned for it.
 
 A clock that shows a time before this program was made, or days before what the log knows, is none:
 until it is set, or known to be right, nothing is planned and nothing rung.  The server knows the
-slots of a day and a half from before and misses them by itself.
+slots of a day and a half from before and misses them by itself.  It may be the log that is wrong,
+written by a clock ahead, in a home that nobody tells the time: after `UNSURE_S` the clock counts.
 
 Not for: what a check means, or whether a slot was done already (the rule `night_check` drops
 twins).
@@ -30,7 +31,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
-from gateway.clock import Clock
+from gateway.clock import MADE, Clock
 from gateway.envelope import Event
 from gateway.events import CheckDue, CheckPlanned, CheckWithdrawn, Data, PlanHeld
 from gateway.schedule import Slot
@@ -49,9 +50,9 @@ LOOK_S = 300.0
 """Real seconds between two looks at the plan at the most: were a jump of the clock ever overlooked,
 a check would be at most this late.  It costs nothing."""
 
-MADE = datetime(2026, 1, 1, tzinfo=UTC)
-"""No gateway ran before: a Pi without a battery for its clock boots in 1970, or when its system was
-built."""
+UNSURE_S = 3600.0
+"""Seconds for which a log that is days ahead of a clock is believed: whoever can tell the home the
+time has done so by then, and a home that nobody tells it must not be without checks for ever."""
 
 EARLY = timedelta(minutes=5)
 """How much before its slot a check still means it: as old as a reading of a mat may be, which
@@ -89,6 +90,7 @@ class SlotRinger:
         self._sure = sure
         self._went_back = False
         self._since: datetime | None = None
+        self._started_s = clock.mono_s()
         self._begun = False
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -105,7 +107,7 @@ class SlotRinger:
         once, at most `BACK` of them; those that were done, the rule drops.
         """
         self._loop = asyncio.get_running_loop()
-        self._since, self._begun = since, False
+        self._since, self._started_s, self._begun = since, self._clock.mono_s(), False
         known = self._known().items()
         self._planned = {check: one.slot for check, one in known if not one.rung}
         self._scheduler.start()
@@ -158,7 +160,9 @@ class SlotRinger:
     def _begin(self, now: datetime) -> bool:
         """Whether the clock is one; from then on it is followed wherever it goes."""
         since = self._since
-        if not self._sure() and (now < MADE or (since is not None and now < since - BACK)):
+        is_behind = since is not None and now < since - BACK
+        waited = self._clock.mono_s() - self._started_s >= UNSURE_S
+        if not self._sure() and (now < MADE or (is_behind and not waited)):
             return False
         self._begun = True
         self._rung_to = now if since is None else max(min(since, now), now - BACK)
