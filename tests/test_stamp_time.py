@@ -167,3 +167,24 @@ async def test_what_is_older_than_a_rebuild_reads_is_corrected_too(tmp_path: Pat
     found = [(event.data.KIND, event.at) for event, _ in corrected(log, START + timedelta(days=30))]
     log.close()
     assert found == [("alarm.raised", START)] * 2
+
+
+async def test_a_boot_in_1970_that_nobody_told_the_time_stands_after_what_was_before(
+    tmp_path: Path,
+) -> None:
+    """Its power was cut first.  An alarm of a minute ago is none of half a century ago, which the
+    home would tell nobody itself; and the rules are not woken for all the years between.  The boot
+    that runs may be told yet: by how much its clock was off is measured from what it wrote."""
+    wrong, hour = datetime(1970, 1, 1, 0, 1, tzinfo=UTC), timedelta(hours=1)
+    for boot, at in (("before", START), ("cut", wrong), ("after", START + hour)):
+        home = Home(tmp_path, rules=[], clock=ManualClock(at))
+        home.engine._boot = boot
+        home.engine.rebuild("unsynced" if at == wrong else "synced")
+        async with running(home):
+            await home.engine.write(Draft(AlarmRaised.usual(AlarmType.PENDANT, at)))
+    log = Home(tmp_path).logs[0]
+    for boot, stands in (("after", START), ("cut", wrong)):
+        for since in (START - hour, START + timedelta(days=30)):
+            found = [(event.at, got) for event, got in corrected(log, since, boot)]
+            assert found == [(at, at) for at in (START, stands, START + hour)]
+    log.close()

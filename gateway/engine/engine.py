@@ -195,7 +195,7 @@ class Engine:
 
         def shown() -> Iterator[tuple[Event, datetime]]:
             nonlocal count
-            for event, received_at in corrected(self.log, since):
+            for event, received_at in corrected(self.log, since, self._boot):
                 count += 1
                 self.edge.show(event, show)
                 yield event, received_at

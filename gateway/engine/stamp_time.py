@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.clock import Clock
+from gateway.clock import MADE, Clock
 from gateway.engine.event_log import EventLog
 from gateway.envelope import Event, corrected_at
 from gateway.envelope_fields import NO_TIME
@@ -75,33 +75,38 @@ def _whole_ms(at: datetime) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
-def corrected(log: EventLog, since: datetime) -> Iterator[tuple[Event, datetime]]:
+def corrected(log: EventLog, since: datetime, boot: str = "") -> Iterator[tuple[Event, datetime]]:
     """The events of a log from `since` on (`EventLog.since`), each with when it was received: those
-    of a boot that was told the time later with the time that it was, and those from before a right
-    clock was set with the times that lie as far from later ones as they did."""
+    of a boot that was told the time later with the time that it was, those from before a right
+    clock was set with the times that lie as far from later ones as they did, and those of 1970 that
+    nobody can correct, for their boot was over before it was told the time, with the time of the
+    one before.  `boot`: this one, which may be told yet."""
     offsets, steps = _offsets(log, since), _steps(log, since)
     before = timedelta()  # the home's own event before, by its steps: so was what it received
     last = since
     for found, received in log.since(since):
         event, received_at = found, received
-        if event.at == NO_TIME:  # of another version: it stands after the one before it
-            received_at = last if received == NO_TIME else received
-            event = replace(event, at=received_at)
-        last = received_at
+        offset_s = _offset_of(event, offsets.get(event.boot, ()))
+        is_none = received_at < MADE <= since and not offset_s and event.boot != boot
+        if event.at == NO_TIME or is_none:  # it stands after the one before it
+            received_at = last if is_none or received == NO_TIME else received
+            if event.at in (received, NO_TIME):
+                event = replace(event, at=received_at)
         own = steps.get(event.boot)
         if own is not None:
             before = timedelta(seconds=sum(by_s for at_s, by_s in own if event.mono_s < at_s))
-        offset_s = _offset_of(event, offsets.get(event.boot, ()))
         if offset_s and event.clock == "unsynced":
-            moment = corrected_at(event, offset_s) + before
-            yield replace(event, at=moment), moment
+            last = corrected_at(event, offset_s) + before
+            event = replace(event, at=last)
         elif own is not None and before:
-            yield replace(event, at=event.at + before), event.at + before
+            last = event.at + before
+            event = replace(event, at=last)
         elif event.origin.startswith("staff:"):
-            yield event, received_at + before
+            last = received_at + before
         else:
             before = before if own is not None else timedelta()
-            yield event, received_at
+            last = received_at
+        yield event, last
 
 
 def _offset_of(event: Event, synced: Sequence[tuple[float, float]]) -> float:
