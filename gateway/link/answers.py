@@ -3,8 +3,9 @@
 Who answers may be a portal, a proxy or a server in the wrong hands: one that never ends, or comes
 byte by byte, would fill a Pi's memory or hold a lane for ever.
 
-Not for: what an answer means (`gateway.link.https`), or a stream and releases, which are read piece
-by piece with bounds of their own.
+Not for: what an answer means (`gateway.link.https`); its head, and the lines between its chunks,
+which the HTTP library bounds in size and, from one byte to the next, in time; or a stream and
+releases, which are read piece by piece with bounds of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ANSWER_MAX_BYTES = 65_536
 """Of one answer: the largest of ours, to an enrolment, has some two thousand."""
 
 WHOLE_S = 20.0
-"""Seconds from its first line to its end: ours is there with it."""
+"""Seconds from its head to its end, and one silence more at the most: ours is there with it."""
 
 PIECE_BYTES = 16_384
 """Bytes read at once."""
