@@ -87,6 +87,14 @@ def test_the_smallest_home() -> None:
     assert (config.web.host, config.web.port, config.log.retain_days) == ("127.0.0.1", 8080, 90)
 
 
+def test_an_address_is_kept_as_it_is_meant() -> None:
+    """Of letters that are large only the host's may stay so."""
+    text = b'[home]\nid = "h1"\n[staff]\nurl = "HTTPS://Staff.example/"'
+    config = parse(text, Path("home.toml"))
+    assert config.staff is not None
+    assert config.staff.url == "https://Staff.example"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,10 +125,16 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(
         ("staff.example", CODE, "begins with https://"),
         ("https://[", CODE, "not the address of a staff server"),
         ("https://staff.example:99999", CODE, "not the address of a staff server"),
+        ("https://staff example", CODE, "not the address of a staff server"),
+        ("https://staff.\nexample", CODE, "not the address of a staff server"),
+        ("https://%zz", CODE, "not the address of a staff server"),
         ("https://staff.example", "ABC", "18 letters and digits"),
         ("https://staff.example", CODE[:-1] + "U", "18 letters and digits"),
     ],
-    ids=["no_tls", "no_scheme", "half_an_address", "no_port", "short", "no_letter_of_a_code"],
+    ids=[
+        *("no_tls", "no_scheme", "half_an_address", "no_port", "two_words", "two_lines", "no_host"),
+        *("short", "no_letter_of_a_code"),
+    ],
 )
 def test_what_was_typed_wrong_is_one_sentence(
     secrets: FileSecrets, tmp_path: Path, url: str, code: str, words: str
@@ -135,6 +143,27 @@ def test_what_was_typed_wrong_is_one_sentence(
     with pytest.raises(UserError, match=words):
         enroll(url, code, tmp_path, secrets)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("scheme", ["https", "Https", "HTTPS"])
+def test_nothing_is_said_before_the_line_is_secured(
+    secrets: FileSecrets, tmp_path: Path, scheme: str
+) -> None:
+    """However it is written: a keyboard makes the first letter large, a QR code all of them."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        said: list[bytes] = []
+
+        def hear() -> None:
+            line, _ = listening.accept()
+            with line:
+                said.append(line.recv(1))
+
+        thread = threading.Thread(target=hear, daemon=True)
+        thread.start()
+        with pytest.raises(LinkDown):
+            enroll(f"{scheme}://127.0.0.1:{listening.getsockname()[1]}", CODE, tmp_path, secrets)
+        thread.join(60)
+    assert said == [b"\x16"], "a TLS handshake (RFC 8446, 5.1)"
 
 
 def test_a_code_that_is_not_taken_is_one_sentence(

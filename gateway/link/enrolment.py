@@ -40,7 +40,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from urllib3.exceptions import HTTPError
 
-from gateway.config.home_file import HomeConfig, server_url
+from gateway.config.home_file import HomeConfig, server_url, usual
 from gateway.config.secrets import HOME_KEY, FileSecrets, sync_folder, write_durably
 from gateway.config.stand_ins import OTHER_HOME
 from gateway.config.toml_file import read
@@ -174,8 +174,7 @@ def enroll(
     Nothing of an earlier enrolment is touched before the server has said yes and proved to hold the
     key that the code names.
     """
-    url = url.rstrip("/")
-    _check_url(url)
+    url = _address(url)
     try:
         secret, wanted = split_code(code)
     except ValueError as error:
@@ -257,13 +256,16 @@ def _readable(keys: Sequence[ServerKey]) -> dict[str, Ed25519PublicKey]:
     return found
 
 
-def _check_url(url: str) -> None:
+def _address(url: str) -> str:
+    """As `server_url`; what it refuses, and what no line can be opened to, is one sentence."""
     try:
-        server_url(url)
-    except ValueError as error:
+        found = server_url(url)
+        open_pool(found, None).close()
+    except (ValueError, HTTPError) as error:
         raise UserError(
             f"{url!r} is not the address of a staff server; it begins with https://."
         ) from error
+    return found
 
 
 def _other_home(theirs: str, ours: str) -> UserError:
@@ -348,7 +350,7 @@ def require_same(config: HomeConfig, pinned: PinnedServer) -> None:
             f"write id = {pinned.home!r}, or enroll again",
             fault=OTHER_HOME,
         )
-    if config.staff is not None and config.staff.url != pinned.url:
+    if config.staff is not None and config.staff.url != usual(pinned.url):
         raise ConfigError(
             file,
             "staff.url",
