@@ -3,9 +3,9 @@
 Who answers may be a portal, a proxy or a server in the wrong hands: one that never ends, or comes
 byte by byte, would fill a Pi's memory or hold a lane for ever.
 
-Not for: what an answer means (`gateway.link.https`); its head, and the lines between its chunks,
-which the HTTP library bounds in size and, from one byte to the next, in time; or a stream and
-releases, which are read piece by piece with bounds of their own.
+Not for: what an answer means (`gateway.link.https`); its head, and the lines between and after its
+chunks, of which the HTTP library keeps little and bounds only the time from one byte to the next;
+or a stream and releases, which are read piece by piece with bounds of their own.
 """
 
 from __future__ import annotations
