@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, insert, select
 
@@ -122,6 +124,40 @@ def test_who_sets_out_to_one_of_its_homes_and_does_not_arrive(
         (shown,) = mass_alarms.running(conn, carer, mass=mass)
     assert set(left) == {f"mass:{mass}", *([alarm] if answer == "still" else [])}
     assert (shown.rings, shown.waiting) == (answer is None, 1 if answer is None else 0)
+
+
+def test_each_home_that_is_others_again_is_told_of_at_once(hand: Hand) -> None:
+    """Also while the ladder of all of them pauses between two rounds, which it goes on doing; and
+    the step after a lapse lasts as long as any."""
+    homes = town(hand, 12)
+    carer = hand.person("p1", "push:ok-1", homes=homes)
+    hand.person("p2", "push:ok-2", roles=["coordinator"], homes=[])
+    cut(hand, homes, AlarmType.POWER_FAILING)
+    hand.clock.advance(2)
+    gathering.look(hand.staff)
+    hand.settle()
+    hand.later(10)
+    with hand.staff.db.read() as conn:
+        mass = conn.execute(select(tables.mass_alarm.c.id)).scalar_one()
+    mass_alarms.take(hand.staff, carer, mass)
+    hand.later(100)
+    actions.set_out(hand.staff, carer, f"staff:{homes[3]}/1")
+    hand.settle()
+    hand.later(30 * 60)
+    hand.later(5 * 60)
+    step = hand.ladder(f"mass:{mass}")
+    assert (step.state, step.due_at - step.step_at) == ("climbing", timedelta(seconds=180))
+    hand.later(3600)
+    actions.set_out(hand.staff, carer, f"staff:{homes[5]}/1")
+    hand.settle()
+    hand.later(30 * 60)
+    hand.later(5 * 60 - 1)
+    paused, told = hand.ladder(f"mass:{mass}"), len(hand.provider.to("ok-2"))
+    assert paused.due_at - hand.clock.now() > timedelta(seconds=30), "it does not go on by itself"
+    hand.later(1)
+    assert [one["others"] for one in hand.provider.to("ok-2")[told:]] == [1]
+    assert hand.told(homes[3])[-2:] == ["escalated 3.5 lapsed", "sent p2"]
+    assert hand.ladder(f"mass:{mass}").due_at == paused.due_at
 
 
 def test_a_few_ring_for_themselves(hand: Hand) -> None:

@@ -220,7 +220,11 @@ class _Look:
         if not members.waiting:
             self._wait(row, mass.LOOK_AGAIN_S, state=Stage.TAKEN.value)
             return None
-        return Climbed.LAPSED if row.state in HELD else self._on_time(row)
+        lapsed_at, told_at = members.lapsed_at, row.step_at
+        is_new = bool(lapsed_at and told_at and lapsed_at > told_at)
+        if row.state in HELD or (row.look and not row.over and is_new):
+            return Climbed.LAPSED
+        return self._on_time(row)
 
     def _on_time(self, row: Row[Any]) -> Climbed | None:
         if row.over:

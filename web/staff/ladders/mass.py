@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
@@ -28,10 +29,11 @@ ON_THE_WAY = (Stage.COMING, Stage.ASKED)
 
 @dataclass(slots=True)
 class Members:
-    """The alarms of a mass alarm: those that wait, one for each home; whether any is open; those
-    to which somebody is on the way."""
+    """The alarms of a mass alarm: those that wait, one for each home; when the last of them lapsed;
+    whether any is open; those to which somebody is on the way."""
 
     waiting: dict[str, Alarm] = field(default_factory=dict)
+    lapsed_at: datetime | None = None
     is_open: bool = False
     coming: list[str] = field(default_factory=list)
 
@@ -57,6 +59,7 @@ def members(conn: Connection, mass: str) -> Members:
             continue
         found.is_open = True
         if alarm.taken_at is None:
+            found.lapsed_at = max(filter(None, (found.lapsed_at, lapsed_at)), default=None)
             waits = rings or lapsed_at is not None
             (found.waiting if waits else quiet).setdefault(alarm.home, alarm)
         elif alarm.stage in ON_THE_WAY:

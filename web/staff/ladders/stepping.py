@@ -67,8 +67,10 @@ class Climb:
 
     @property
     def is_again(self) -> bool:
-        """Whether its alarm's cause came again in the middle of a step."""
-        return bool(self.row.look and not self.row.over and self.row.step)
+        """Whether it is told again in the middle of a step: the alarm's cause came again, or
+        another home of a mass alarm has nobody any more."""
+        row = self.row
+        return bool(row.look and not row.over and row.step and row.state == "climbing")
 
     def at(self, home: str) -> Step:
         """The step that a home is at: its own last one, where others have more."""
@@ -76,8 +78,8 @@ class Climb:
         return steps[min(self.step, len(steps)) - 1]
 
     def go_on(self) -> None:
-        """To the next step, or to the last one again; where its cause came again, to the same."""
-        if self.why is Climbed.REPEATED and self.is_again:
+        """To the next step, or to the last one again; told again in the middle, to the same."""
+        if self.why in (Climbed.REPEATED, Climbed.LAPSED) and self.is_again:
             self.round += 1
             return
         if not self.step or not self.is_last:
