@@ -109,6 +109,26 @@ def test_a_zone_that_is_described_otherwise_is_not_known(changed: tuple[str, str
         times(calendar(described, visit))
 
 
+def test_a_change_at_the_ends_of_time_is_none() -> None:
+    """No offset can be taken from it: the zone is not known, also where such a date is one of
+    those that are named one by one."""
+    visit = event("DTSTART;TZID=Egen:20261130T080000", "DURATION:PT30M")
+    begin, _, rest = OUTLOOK.replace("%s", "Egen").partition("BEGIN:DAYLIGHT")
+    begin = begin.replace("16010101", "29990101")
+    begin = begin.replace("RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=10", "RDATE:%s")
+    assert times(calendar(f"{begin}BEGIN:DAYLIGHT{rest}" % "20261025T030000", visit))
+    with pytest.raises(UserError, match="the time zone 'Egen' is not known"):
+        times(calendar(f"{begin}BEGIN:DAYLIGHT{rest}" % "00010101T000000", visit))
+
+
+def test_a_zone_with_two_names_is_none() -> None:
+    """Told with its line, as anything else that stands there twice."""
+    visit = event("DTSTART;TZID=Egen:20261130T080000", "DURATION:PT30M")
+    twice = OUTLOOK.replace("TZID:%s", "TZID:Egen\nTZID:Min")
+    with pytest.raises(UserError, match="line 5: TZID is there twice"):
+        times(calendar(twice, visit))
+
+
 @pytest.mark.parametrize("name", ["localtime", "right/Europe/Stockholm", "Factory", "../UTC", ""])
 def test_a_file_of_the_machine_is_no_time_zone(name: str) -> None:
     """What it is set to, or counts leap seconds by, is not what a plan means."""

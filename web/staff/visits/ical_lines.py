@@ -66,11 +66,10 @@ class Property:
 
 @dataclass(slots=True)
 class Component:
-    """What stands between BEGIN and END; `line` is that of BEGIN, `last` that of END."""
+    """What stands between BEGIN and END; `line` is that of BEGIN."""
 
     name: str
     line: int
-    last: int = 0
     properties: list[Property] = field(default_factory=list)
     parts: list[Component] = field(default_factory=list)
 
@@ -119,7 +118,7 @@ def read(data: bytes) -> list[Component]:
                     name=rest,
                     line=open_[-1].line,
                 )
-            open_.pop().last = number
+            open_.pop()
         else:
             open_[-1].properties.extend(_property(text, number))
     if open_:

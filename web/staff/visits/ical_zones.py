@@ -16,7 +16,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import MAXYEAR, datetime, timedelta, tzinfo
 from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -68,7 +68,7 @@ class Zones:
             return None
         try:
             return Described(name, [_change(one) for one in part.parts])
-        except (Wrong, ValueError, OverflowError):
+        except (Wrong, ValueError):
             return None
 
 
@@ -205,15 +205,15 @@ def _change(part: Component) -> _Change:
     if part.all("EXDATE") or part.all("EXRULE") or len(rules) > 1 or len(named) > DATES_MAX:
         raise ValueError
     begins = _at(start)[0]
-    lengths = _offset(before), _offset(after)
-    for length in lengths:
-        begins - length  # near the ends of time there is none
+    others = tuple(_at(text.strip())[0] for text in named)
+    if not all(1 < at.year < MAXYEAR for at in (begins, *others)):
+        raise ValueError  # at the ends of time none can be reckoned with
     return _Change(
         start=begins,
-        dates=tuple(_at(text.strip())[0] for text in named),
+        dates=others,
         yearly=_yearly(rules[0], begins) if rules else None,
-        before=lengths[0],
-        after=lengths[1],
+        before=_offset(before),
+        after=_offset(after),
     )
 
 

@@ -131,7 +131,7 @@ def read_ical(
         raise PlanRefused([LineError(wrong.line, wrong.text)]) from wrong
     reader = _Reader(days, home, before or Before())
     for calendar in calendars:
-        reader.take(calendar, Zones(calendar.parts))
+        reader.take(calendar)
     reader.write_out()
     if reader.errors:
         raise PlanRefused(reader.errors)
@@ -149,7 +149,7 @@ class _Reader:
         self.walked = 0
         self.single: Counter[str] = Counter()
 
-    def take(self, calendar: Component, zones: Zones) -> None:
+    def take(self, calendar: Component) -> None:
         """Sort the events of a calendar by UID."""
         try:
             method = calendar.one("METHOD")
@@ -162,6 +162,7 @@ class _Reader:
             scale = calendar.one("CALSCALE")
             if scale is not None and scale.text().upper() != "GREGORIAN":
                 raise Wrong(scale.line, "CALSCALE:{name} is not known.", name=scale.text())
+            zones = Zones(calendar.parts)
         except Wrong as wrong:
             self._note(wrong)
             return
