@@ -22,7 +22,7 @@ from web.staff.core.context import Staff
 from web.staff.core.secret_files import SecretFiles
 from web.staff.runtime.health import WATCH_LATE_S, ill
 from web.staff.runtime.watch import Watch
-from web.staff.runtime.watch_dog import EVERY_S, LOOKS, WatchDog, between_s, end_worker
+from web.staff.runtime.watch_dog import EVERY_S, LEAST_S, LOOKS, WatchDog, between_s, end_worker
 
 WITHIN_S = 90.0
 
@@ -73,7 +73,8 @@ def test_a_third_of_systemd_s_time() -> None:
     """What is not a number does not keep the server from running."""
     assert between_s("30000000") == 10.0
     assert between_s(None) == between_s("x") == EVERY_S
-    assert between_s("0") > 0
+    assert between_s("0") == between_s("-1") == EVERY_S
+    assert between_s("3") == LEAST_S, "nor makes it look without a pause"
 
 
 def test_a_first_round_that_hangs_is_noticed(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,9 @@ machine that slept takes a moment to come to itself."""
 EVERY_S = 10.0
 """Seconds between two looks where systemd says nothing of it."""
 
+LEAST_S = 0.1
+"""Seconds between two looks at the least: each asks the database."""
+
 STOP_TIMEOUT_S = 2
 """Seconds to wait for the last look."""
 
@@ -46,9 +49,10 @@ def between_s(watchdog_us: str | None) -> float:
     """Seconds between two looks: a third of the time after which systemd gives up
     (`WATCHDOG_USEC`)."""
     try:
-        return max(int(watchdog_us or ""), 1) / 1e6 / 3
+        watchdog_s = int(watchdog_us or "") / 1e6
     except ValueError:
         return EVERY_S
+    return max(watchdog_s / 3, LEAST_S) if watchdog_s > 0 else EVERY_S
 
 
 def end_worker() -> None:
