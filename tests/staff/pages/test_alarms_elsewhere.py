@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from gateway.envelope import Draft
 from gateway.events import (
@@ -26,6 +28,7 @@ from tests.staff.pages.test_live_rights import changes
 from tests.staff.pages.test_pages import raise_alarm, reads
 from tests.staff.parts import EnrolledHome, add_home
 from web.staff.core.context import Staff
+from web.staff.storage import tables
 
 As = Callable[..., FlaskClient]
 SHOW = "/pass?andra=visa"
@@ -63,6 +66,25 @@ def test_how_many_is_told_and_who_only_when_asked_for(
     assert reads(staff) == ["acute"]
     text_of(colleague, SHOW)
     assert reads(staff) == ["acute", "acute"]
+
+
+def test_how_one_gets_into_a_silent_home_is_for_who_goes_there(
+    colleague: FlaskClient, carer: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """The alarm's page tells whoever may take it that no phone opens there; where the key is, those
+    who work there and who has taken it."""
+    ref = raise_alarm(home)
+    h = tables.home_state
+    with staff.db.write() as tx:
+        since = home.clock.now() - timedelta(minutes=4)
+        tx.conn.execute(update(h).where(h.c.home_id == "h1").values(silent_since=since))
+    key = "Nyckel i nyckelskåpet."
+    page = text_of(colleague, f"/larm/{ref}")
+    assert 'data-test="silent"' in page
+    assert key not in page
+    assert key in text_of(carer, f"/larm/{ref}")
+    assert post(colleague, "/larm/ta", alarm=ref).status_code == 200
+    assert key in text_of(colleague, f"/larm/{ref}")
 
 
 def test_an_alarm_that_comes_while_the_list_is_open_is_noted_too(

@@ -61,6 +61,8 @@ def one(actor: Actor, alarm: str) -> str:
             place=place,
             names=names,
             elsewhere=elsewhere,
+            # how one gets in otherwise is for who works there, or goes there
+            fallback=place.fallback if not elsewhere or row.acknowledged_by == actor.person else "",
             silent_since=_silent_since(conn, row.home_id) if row.closed_at is None else None,
             chain=progress.of_alarm(parts, conn, row.id) if row.closed_at is None else None,
             steps=alarm_way.read(conn, row, now, place.zone),
