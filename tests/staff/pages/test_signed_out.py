@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -40,6 +41,19 @@ def test_who_was_signed_out_is_told_that_nothing_was_saved(
     assert answer.location == f"/login?next={FORM}?x%3D1"
     assert "Du var utloggad, så inget sparades." in text_of(client, answer.location)
     assert "inget sparades" not in text_of(client, "/login"), "told once"
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_a_file_of_who_was_signed_out_is_not_called_too_large(
+    ended: tuple[FlaskClient, str], size: int
+) -> None:
+    """A plan of a common size: it is not read, and it is not the file that is to be changed."""
+    client, token = ended
+    path = "/administration/planering"
+    data = {"csrf_token": token, "do": "check", "file": (io.BytesIO(b"x" * size), "plan.csv")}
+    answer = client.post(path, data=data, headers={"Referer": f"http://localhost{path}"})
+    assert (answer.status_code, answer.location) == (303, f"/login?next={path}")
+    assert "Du var utloggad, så inget sparades." in text_of(client, answer.location)
 
 
 @pytest.mark.parametrize(

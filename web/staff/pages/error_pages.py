@@ -13,7 +13,8 @@ from werkzeug.exceptions import HTTPException
 
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
-from web.staff.pages.layout import answer_json, asset, wants_json
+from web.staff.pages.layout import answer_json, asset, maybe_actor, signed_out, wants_json
+from web.staff.pages.routes import file_max
 from web.staff.storage.outage import FAULTS, is_away, is_crowded, refusal_of
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,8 @@ def init_app(app: Flask) -> None:
 def _known(error: HTTPException) -> ResponseReturnValue | HTTPException:
     if error.response is not None or request.path.startswith(API):
         return error
+    if error.code == 413 and file_max(request.endpoint) and maybe_actor() is None:
+        return signed_out()  # nobody's file is let in: it may be of the right size
     answer = make_response(error_page(error.code or 500))
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:

@@ -128,18 +128,23 @@ def signed_in(
     def guarded(*args: object, **kwargs: object) -> ResponseReturnValue:
         actor = maybe_actor()
         if actor is None:
-            if sessions.only_to_set_up() and not wants_json():
-                return redirect(url_for("pages.set_up"), 303)
-            if wants_json():
-                return answer_json(_("Du är utloggad. Logga in igen."), 401)
-            if request.method == "POST":
-                flash(_("Du var utloggad, så inget sparades. Logga in och gör det igen."), "error")
-            return redirect(url_for("security.login", next=_asked_for()), 303)
+            return signed_out()
         if right is not None:
             need(actor, right)
         return view(actor, *args, **kwargs)
 
     return guarded
+
+
+def signed_out() -> ResponseReturnValue:
+    """What who is not signed in gets instead of a page, or of what becomes of a form."""
+    if sessions.only_to_set_up() and not wants_json():
+        return redirect(url_for("pages.set_up"), 303)
+    if wants_json():
+        return answer_json(_("Du är utloggad. Logga in igen."), 401)
+    if request.method == "POST":
+        flash(_("Du var utloggad, så inget sparades. Logga in och gör det igen."), "error")
+    return redirect(url_for("security.login", next=_asked_for()), 303)
 
 
 def maybe_actor() -> Actor | None:

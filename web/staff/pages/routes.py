@@ -114,6 +114,11 @@ def _declared(
     return declare
 
 
+def file_max(endpoint: str | None) -> int:
+    """Bytes of the file that the form sent to this endpoint brings; 0: it brings none."""
+    return next((one.file_max for one in ROUTES if endpoint == f"pages.{one.name}"), 0)
+
+
 def in_menu() -> list[tuple[Route, Menu]]:
     """The pages of the menu, in its order."""
     found = [(route, route.menu) for route in ROUTES if route.menu is not None]
