@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from flask.testing import FlaskClient
@@ -20,6 +21,7 @@ from gateway.events import (
     DeviceFailed,
     DoorClosed,
     DoorOpened,
+    MatPressed,
     Severity,
     Stamp,
     VisitStarted,
@@ -29,6 +31,7 @@ from tests.staff.pages.test_pages import ask
 from tests.staff.parts import EnrolledHome, add_home
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
+from web.staff.pages import timeline
 from web.staff.pages.homes import SHOWN
 from web.staff.pages.incidents import LINES
 from web.staff.pages.start import landing
@@ -233,7 +236,36 @@ def test_a_home_that_tells_thousands_holds_up_no_page(as_role: As, home: Enrolle
     assert len(page.encode()) < 250_000
     assert "Det senaste visas." in page
     assert page.count('data-test="check-open"') == SHOWN
+    more = r'data-test="more-checks"><a href="/nattillsyn">(\d+) tillsyner till visas på Nattillsyn'
+    assert re.findall(more, page) == [str(400 - SHOWN)]
     assert page.count("tl-door") < 2 * LANE_MAX + 10
+
+
+def test_a_day_of_which_not_all_is_read_says_so(
+    as_role: As, home: EnrolledHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mat with a loose contact: what came before its last thousands is not in the picture."""
+    monkeypatch.setattr(timeline, "EVENTS_MAX", 10)
+    carer = as_role("caregiver", homes=("h1",))
+    now = home.clock.now()
+    home.send(*[MatPressed()] * 9, device="bed", at=now - MIN)
+    assert "Det senaste visas." not in text_of(carer, "/hem/h1")
+    home.send(MatPressed(), device="bed", at=now)
+    assert "Det senaste visas." in text_of(carer, "/hem/h1")
+
+
+def test_a_home_with_many_alarms_shows_those_of_care(as_role: As, home: EnrolledHome) -> None:
+    """Whatever its things report by the dozen since, the one that somebody waits with is there."""
+    carer = as_role("caregiver", homes=("h1",))
+    waits = raised(home, AlarmType.PENDANT)
+    home.clock.advance(60)
+    flat = [AlarmRaised.usual(AlarmType.MOISTURE, home.clock.now()) for _ in range(SHOWN + 3)]
+    home.send(*flat)
+    page = text_of(carer, "/hem/h1")
+    shown = re.findall(r'href="/larm/([^"]+)">Till larmet', page)
+    assert len(shown) == SHOWN
+    assert unquote(shown[0]) == waits
+    assert "4 larm till visas på Nu" in page
 
 
 def test_the_form_to_close_is_open_for_who_took_it(carer: FlaskClient, home: EnrolledHome) -> None:

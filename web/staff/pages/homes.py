@@ -25,6 +25,7 @@ from web.staff.pages import (
     calm,
     chain_state,
     event_list,
+    incidents,
     lists,
     lookups,
     night_rows,
@@ -45,8 +46,8 @@ PAGE = 60
 """Homes on a sheet of the list: a few screens, and as much as somebody looks through for a home."""
 
 SHOWN = 20
-"""Open alarms and checks of a home on its page, the newest and the most urgent; Nu and Nattillsyn
-have the others."""
+"""Open alarms and checks of a home on its page, the most urgent; Nu and Nattillsyn have the
+others."""
 
 OPENERS = 40
 """People on a sheet of those who may open: a large team is on one."""
@@ -152,6 +153,11 @@ def _by_name(one: Any) -> tuple[str, str]:
     return lists.swedish(one.name), one.person_id
 
 
+def _by_haste(alarm: Any) -> tuple[int, int, str]:
+    """Care before the rest, and of each the newest first."""
+    return incidents.haste(alarm.severity), -lists.moment(alarm.raised_at), alarm.id
+
+
 @get("/hem/<home>", "homes_one", examples=({}, {"fragment": "1"}, {"efter": "p7"}))
 def one_home(actor: Actor, home: str) -> str:
     """The page `/hem/<home>`."""
@@ -180,7 +186,7 @@ def one_home(actor: Actor, home: str) -> str:
             attempt(partial(draw, day, place.zone, size)) if day else None
             for size in (WIDE, NARROW)
         )
-        checks = (
+        found = (
             [
                 *night_rows.tasks(conn, actor, places, names, [home]),
                 *night_rows.open_checks(conn, actor, places, names, [home]),
@@ -188,9 +194,9 @@ def one_home(actor: Actor, home: str) -> str:
             if care
             else []
         )
-        a = t.alarm.c
-        ringing = select(t.alarm).where(lookups.open_alarms(actor), a.home_id == home)
-        open_alarms = conn.execute(ringing.order_by(a.raised_at.desc(), a.id)).all()
+        checks = list({card.key: card for card in found}.values())
+        ringing = select(t.alarm).where(lookups.open_alarms(actor), t.alarm.c.home_id == home)
+        open_alarms = sorted(conn.execute(ringing).all(), key=_by_haste)
         lines = event_list.latest(conn, actor, event_list.Filter(homes=(home,)), LATEST)
         return page(
             "home.html",
@@ -202,7 +208,8 @@ def one_home(actor: Actor, home: str) -> str:
             care=care,
             no_looks=looks_withdrawn(conn, [home] if care else []),
             day=day,
-            checks=list({card.key: card for card in checks}.values())[:SHOWN],
+            checks=checks[:SHOWN],
+            more_checks=max(0, len(checks) - SHOWN),
             wide=wide,
             narrow=narrow,
             may_ask=actor.may(Right.ASK_SERVICE),

@@ -123,7 +123,6 @@ class Day:
 
 def read_day(conn: Connection, home: str, start: datetime, end: datetime) -> Day:
     """What happened in the home from `start` to `end`."""
-    day = Day(start, end)
     e = t.event.c
     rows = conn.execute(
         select(e.body, e.corrected_at)
@@ -131,6 +130,7 @@ def read_day(conn: Connection, home: str, start: datetime, end: datetime) -> Day
         .order_by(e.corrected_at.desc())
         .limit(EVENTS_MAX)
     ).all()
+    day = Day(start, end, is_cut=len(rows) == EVENTS_MAX and rows[-1].corrected_at > start)
     known = [(event_of(body), at) for body, at in reversed(rows)]
     timed = [(event, at) for event, at in known if event is not None]
     day.bed = _clip(_spans(timed, "bed.entered", "bed.left", "bed.doubted"), day)
