@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from gateway.demo.alarm_centre import AlarmCentre, Manner
 from tests.staff.channels.twin_scaip import LOCAL, served
-from tests.staff.parts import add_user, parts_of, sign_in
+from tests.staff.parts import add_home, add_user, parts_of, sign_in
 from web.staff import channels
 from web.staff.channels import scaip
 from web.staff.core.rights import Operator
@@ -48,11 +48,17 @@ def post(client: FlaskClient, **form: str) -> str:
     return text
 
 
-def test_a_centre_is_added_tried_and_ended(admin: FlaskClient, peer: AlarmCentre) -> None:
-    """A test alarm is told as one, under our own number; homes without one are named."""
+def test_a_centre_is_added_tried_and_ended(
+    admin: FlaskClient, staff_app: Flask, peer: AlarmCentre
+) -> None:
+    """A test alarm is told as one, under our own number; homes without one are named, in the order
+    of the alphabet."""
+    for number, label in enumerate(("Ärlan", "Åsen")):
+        add_home(staff_app, f"k{number}", label=label)
     assert "Hem utan larm-id" not in admin.get(PAGE).get_data(as_text=True)
     shown = post(admin, do="add", name="Larmcentralen", address=peer.uri)
     assert peer.uri in shown and "Hem utan larm-id" in shown and "Lgh 1203" in shown
+    assert shown.index("Lgh 1203") < shown.index("Åsen") < shown.index("Ärlan")
     assert "har tagit emot provlarmet" in post(admin, do="try", name="Larmcentralen")
     assert [(one.request.cid, one.request.status_code) for one in peer.heard] == [("99", 102)]
     peer.manner = Manner.BUSY

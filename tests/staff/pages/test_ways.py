@@ -319,6 +319,13 @@ def test_who_has_no_way_is_seen_by_who_plans(
     sign_in(client, "boss")
     page = text_of(client, "/larmvagar")
     assert re.findall(r'data-test="without-one">Prov (\w+)<', page) == ["boss", "p2", "p3"]
+    names = {"boss": "Ärla", "p2": "Åsa", "p3": "eva"}
+    with staff.write() as tx:
+        for person, name in names.items():
+            u = tables.user
+            tx.conn.execute(update(u).where(u.c.person_id == person).values(name=name))
+    listed = re.findall(r'data-test="without-one">(\w+)<', text_of(client, "/larmvagar"))
+    assert listed == ["eva", "Åsa", "Ärla"]
     carer = staff_app.test_client()
     sign_in(carer, "p1")
     assert 'data-test="without"' not in text_of(carer, "/larmvagar")

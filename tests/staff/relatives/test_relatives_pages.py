@@ -5,6 +5,7 @@ Not for: who sees what (`test_relatives`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -94,6 +95,16 @@ def test_only_ways_that_there_are_can_be_chosen(
     assert 'id="address"' not in page
     assert "inga besked kommer fram" in page
     staff_app.extensions[channels.EXTENSION]["sms"] = phone
+
+
+def test_relatives_stand_in_the_order_of_the_alphabet(
+    staff_app: Flask, staff: Staff, boss: Actor
+) -> None:
+    """As everybody on any list: Å before Ä, and whoever is written with a small letter."""
+    for number, name in enumerate(("Ärla", "Åsa", "eva")):
+        invite(staff, boss, name=name, to=f"070123456{number}")
+    listed = re.findall(r'data-test="relative".*?</svg> (\w+)</h2>', page_of(staff_app))
+    assert listed == ["eva", "Åsa", "Ärla"]
 
 
 def test_a_message_that_reached_nobody_is_told_until_one_does(

@@ -22,7 +22,7 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
-from web.staff.pages.lists import by_name
+from web.staff.pages.lists import by_name, swedish
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SHOWN_MAX, changed
 from web.staff.people import alarm_centres, care_ids
@@ -54,7 +54,7 @@ def centres(actor: Actor) -> ResponseReturnValue:
     with staff().db.read() as conn:
         found = by_name(conn.execute(select(alarm_centre).where(*used)))
         bare = care_ids.homes_without(conn, actor.org, at_most=SHOWN_MAX + 1)
-        without = bare if found else []
+        without = sorted(bare, key=lambda one: swedish(one[1])) if found else []
         return page(
             "centres.html",
             conn,

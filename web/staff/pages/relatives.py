@@ -71,7 +71,7 @@ def relatives(actor: Actor, home: str) -> str:
             actor,
             place=place,
             residents=by_name(conn.execute(query)),
-            invited=inviting.of_home(conn, home),
+            invited=by_name(inviting.of_home(conn, home)),
             hows=ConsentHow.offered(),
             ways=[way for way in inviting.ADDRESSES if way in channels.here()],
             unreached=inviting.unreached(conn, home),

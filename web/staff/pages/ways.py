@@ -24,6 +24,7 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.ladders import provider_routes
 from web.staff.pages.layout import answered, main_attributes, page, refused
+from web.staff.pages.lists import swedish
 from web.staff.pages.routes import get, post
 from web.staff.people import accounts
 
@@ -62,6 +63,7 @@ def ways(actor: Actor) -> ResponseReturnValue:
     with staff().db.read() as conn:
         outside = [name for name in open_ if name in (*by_code, "push")]
         may_see = actor.may(Right.ASSIGN) and bool(outside)
+        without = points.without(conn, actor.org, outside) if may_see else None
         return page(
             "ways.html",
             conn,
@@ -72,7 +74,7 @@ def ways(actor: Actor) -> ResponseReturnValue:
             by_code=by_code,
             push_key=push.application_key if isinstance(push, Push) else "",
             trial_text=_trial_text,
-            without=points.without(conn, actor.org, outside) if may_see else None,
+            without=without and sorted(without, key=lambda one: swedish(one[1])),
             **main_attributes(),
         )
 
