@@ -119,7 +119,6 @@ sys.exit(main())
 
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.timeout(300)
 def test_a_worker_that_leads_and_stands_makes_room(
     postgres_url: str, tmp_path: Path, systemd: Systemd
 ) -> None:
@@ -131,6 +130,7 @@ def test_a_worker_that_leads_and_stands_makes_room(
     config.write_text(
         f'database = "{url}"\nsecrets_dir = "secrets"\nsecure_cookies = false\n'
         "watch_every_s = 0.05\n[listen]\nhomes = 4\nscreens = 8\nworkers = 2\n"
+        "graceful_stop_s = 2\n"
     )
     script.write_text(STANDING)
     run = [str(led), "run", "--config", str(config), "--port", str(free_port())]

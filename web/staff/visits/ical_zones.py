@@ -17,7 +17,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -103,17 +103,34 @@ class _Yearly:
     until: datetime | None
     in_utc: bool
 
-    def days(self, year: int) -> Iterator[tuple[int, int]]:
+    def days(self, year: int) -> tuple[tuple[int, int], ...]:
         """(month, day) of a year."""
-        for month in self.months:
-            first, size = calendar.monthrange(year, month)
-            for day in range(1, size + 1):
-                if self.month_days and not {day, day - size - 1} & set(self.month_days):
-                    continue
-                places = (0, (day - 1) // 7 + 1, -((size - day) // 7 + 1))
-                weekday = (first + day - 1) % 7
-                if not self.weekdays or any((n, weekday) in self.weekdays for n in places):
-                    yield month, day
+        like = LIKE[calendar.isleap(year), calendar.weekday(year, 1, 1)]
+        return _days(self.months, self.weekdays, self.month_days, like)
+
+
+LIKE = {(calendar.isleap(year), calendar.weekday(year, 1, 1)): year for year in range(2000, 2028)}
+"""A year of each of the fourteen kinds that there are: days fall alike in all of a kind."""
+
+
+@lru_cache(maxsize=14 * CHANGES_MAX)
+def _days(
+    months: tuple[int, ...],
+    weekdays: tuple[tuple[int, int], ...],
+    month_days: tuple[int, ...],
+    year: int,
+) -> tuple[tuple[int, int], ...]:
+    found = []
+    for month in months:
+        first, size = calendar.monthrange(year, month)
+        for day in range(1, size + 1):
+            if month_days and not {day, day - size - 1} & set(month_days):
+                continue
+            places = (0, (day - 1) // 7 + 1, -((size - day) // 7 + 1))
+            weekday = (first + day - 1) % 7
+            if not weekdays or any((n, weekday) in weekdays for n in places):
+                found.append((month, day))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +276,7 @@ def _yearly(rule: Property, start: datetime) -> _Yearly:
         raise ValueError
     made = _Yearly(months, weekdays, days or (() if weekdays else (start.day,)), until, in_utc)
     some = range(start.year, start.year + YEARS_BACK + 1)
-    if not any(True for year in some if year < 9999 for _ in made.days(year)):
+    if not any(made.days(year) for year in some if year < MAXYEAR):
         raise ValueError  # one that never comes
     return made
 
