@@ -166,6 +166,19 @@ def test_nothing_is_said_before_the_line_is_secured(
     assert said == [b"\x16"], "a TLS handshake (RFC 8446, 5.1)"
 
 
+def test_what_an_earlier_version_kept_is_read_as_it_was_meant(
+    server: WireServer, secrets: FileSecrets, tmp_path: Path
+) -> None:
+    """It kept an address as it was typed, and so may the home's file name it."""
+    enroll(server.url, CODE, tmp_path, secrets)
+    kept = tmp_path / "server.json"
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"url": "HTTPS://staff.example"}))
+    file = b'[home]\nid = "h1"\n[staff]\nurl = "HTTPS://staff.example/"'
+    again = load_enrolment(tmp_path, secrets, parse(file, Path("home.toml")))
+    assert again is not None
+    assert again.link.url == "https://staff.example"
+
+
 def test_a_code_that_is_not_taken_is_one_sentence(
     server: WireServer, secrets: FileSecrets, tmp_path: Path
 ) -> None:

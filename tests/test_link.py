@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import urllib3
 import urllib3.exceptions
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -159,15 +158,6 @@ def test_a_server_that_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
         assert time.monotonic() - began < 20, "what an answer has otherwise"
         thread.join(60)
         taken[0].close()
-
-
-@pytest.mark.parametrize("url", ["https://staff.example", "HTTPS://staff.example/"])
-def test_a_line_is_secured_however_its_address_is_written(url: str) -> None:
-    """Also one that an earlier version kept."""
-    lane = Link(url, "h1", KEY).lane()
-    pool = lane._open()
-    lane.close()
-    assert (type(pool), pool.port) == (urllib3.HTTPSConnectionPool, 443)
 
 
 ENDLESS = (

@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from gateway.cli.common import Commands, add_config, add_state, config_of, state_of
-from gateway.config.home_file import is_loopback
+from gateway.config.addresses import is_loopback
 from gateway.config.secrets import FileSecrets
 from gateway.doors import install_code
 from gateway.errors import ConfigError, UserError

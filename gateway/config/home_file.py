@@ -16,15 +16,12 @@ Not for: opening devices, or checking that they answer (`tryggve gateway check` 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -39,6 +36,7 @@ from pydantic import (
 
 import drivers
 from drivers import Loaded
+from gateway.config.addresses import server_url
 from gateway.config.mqtt import MqttSection
 from gateway.config.problems import from_validation, suggestion
 from gateway.config.toml_file import read, tables
@@ -51,35 +49,6 @@ _M = TypeVar("_M", bound=BaseModel)
 
 DEFAULT_FILE = Path("/etc/tryggve/home.toml")
 """The file that is read when the command line names none."""
-
-
-def server_url(url: str) -> str:
-    """The address of a staff server, as `usual` writes it.  Raises `ValueError`."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port  # a port that is none raises only here
-    except ValueError as error:
-        raise ValueError("is no address of a server") from error
-    odd = any(one.isspace() or not one.isprintable() for one in url)
-    if odd or not host or port == 0 or parts.query or parts.fragment or parts.username:
-        raise ValueError("is no address of a server")
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
-        return usual(url)
-    raise ValueError("must begin with https:// (http:// only to this machine itself)")
-
-
-def usual(url: str) -> str:
-    """An address without a slash at its end, and with small letters before its colon: whoever asks
-    whether it is `https:` must not take `HTTPS:` for a line that is not secured."""
-    scheme, colon, rest = url.partition(":")
-    return (scheme.lower() + colon + rest).rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address can only mean this machine."""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _zone(name: str) -> str:

@@ -40,7 +40,8 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from urllib3.exceptions import HTTPError
 
-from gateway.config.home_file import HomeConfig, server_url, usual
+from gateway.config.addresses import server_url, usual
+from gateway.config.home_file import HomeConfig
 from gateway.config.secrets import HOME_KEY, FileSecrets, sync_folder, write_durably
 from gateway.config.stand_ins import OTHER_HOME
 from gateway.config.toml_file import read
@@ -152,9 +153,8 @@ def enrolment_of(
 ) -> Enrolment:
     """The enrolment that these say; a new key of the server's is added to the file at `path`."""
     given = config.staff.ca_file if config is not None and config.staff is not None else None
-    link = Link(
-        pinned.url, pinned.home, own, ca_file=given or pinned.ca_file, clock_sure=clock_sure
-    )
+    url = usual(pinned.url)  # an earlier version kept what was typed
+    link = Link(url, pinned.home, own, ca_file=given or pinned.ca_file, clock_sure=clock_sure)
     keys = _readable(pinned.keys)
     return Enrolment(pinned.home, link, _server_keys(path, pinned, keys, pinned.until), own)
 

@@ -26,7 +26,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ValidationError
 from urllib3.exceptions import HTTPError
 
-from gateway.config.home_file import usual
 from gateway.errors import LinkDown, LinkRefused
 from gateway.link.answers import Answer, whole
 from gateway.link.line import Line, line_in
@@ -128,7 +127,7 @@ class Link:
         ca_file: Path | None = None,
         clock_sure: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.url = usual(url)
+        self.url = url.rstrip("/")
         self.home = home
         self.time = ServerTime()
         self.clock_sure = clock_sure
