@@ -45,7 +45,7 @@ from web.staff.storage import (
 )
 from web.staff.storage.tables import metadata
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NEW = "a_newer_word"
 """What no version has said yet."""

@@ -119,6 +119,7 @@ sys.exit(main())
 
 @pytest.mark.slow
 @pytest.mark.postgres
+@pytest.mark.timeout(900)
 def test_a_worker_that_leads_and_stands_makes_room(
     postgres_url: str, tmp_path: Path, systemd: Systemd
 ) -> None:
