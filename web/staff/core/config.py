@@ -348,6 +348,13 @@ def _anchored(config: StaffConfig, folder: Path) -> StaffConfig:
     )
 
 
+def _is_here(address: str) -> bool:
+    """Whether it can only mean this machine: `127.0.0.1.example` is any other."""
+    with suppress(ValueError):
+        return urlsplit(address).hostname in ("127.0.0.1", "localhost")
+    return False
+
+
 def _checked(file: str, config: StaffConfig) -> StaffConfig:
     listen = config.listen
     if (listen.certfile is None) != (listen.keyfile is None):
@@ -361,8 +368,7 @@ def _checked(file: str, config: StaffConfig) -> StaffConfig:
         )
     for name, provider in config.sign_in.oidc.items():
         plain = provider.issuer.startswith("http://")
-        local = provider.issuer.startswith(("http://127.0.0.1", "http://localhost"))
-        if plain and not local:
+        if plain and not _is_here(provider.issuer):
             raise ConfigError(
                 file,
                 f"sign_in.oidc.{name}.issuer",
