@@ -83,7 +83,7 @@ def test_only_ways_that_there_are_can_be_chosen(
     staff_app: Flask, staff: Staff, boss: Actor, phone: Phone
 ) -> None:
     """Where none is, nobody is asked for an address; who was to be told by one is told of as
-    somebody whom nothing reaches."""
+    somebody whom it does not reach: a device of theirs may, all the same."""
     invite(staff, boss)
     page = page_of(staff_app)
     assert 'value="sms"' in page
@@ -93,7 +93,7 @@ def test_only_ways_that_there_are_can_be_chosen(
     page = page_of(staff_app)
     assert 'value="sms"' not in page
     assert 'id="address"' not in page
-    assert "inga besked kommer fram" in page
+    assert "inga sms kommer fram" in page
     staff_app.extensions[channels.EXTENSION]["sms"] = phone
 
 
