@@ -99,6 +99,12 @@ def test_who_sets_out_to_one_of_its_homes_and_does_not_arrive(
     hand.later(60)
     actions.set_out(hand.staff, carer, alarm)
     hand.settle()
+    with hand.staff.db.read() as conn:
+        far = progress.of_alarm(hand.staff, conn, alarm)
+        other = progress.of_alarm(hand.staff, conn, f"staff:{homes[4]}/1")
+    assert far is not None and other is not None
+    assert (far.state, far.next_at) == ("coming", hand.clock.now() + timedelta(minutes=30))
+    assert (other.mass, other.state) == (mass, "taken")
     told = len(hand.provider.got)
     hand.later(30 * 60 - 1)
     assert "arrival_asked p1" not in hand.told(there)

@@ -22,6 +22,7 @@ from tests.staff.parts import EnrolledHome, sign_in
 from tests.staff.silent_town import Town
 from web.staff.core.context import Staff
 from web.staff.storage import tables
+from web.staff.storage.ladder_tables import escalation
 
 As = Callable[..., FlaskClient]
 
@@ -92,6 +93,25 @@ def test_taken_and_closed_by_one_form(as_role: As, town: Town, staff: Staff) -> 
     assert "Ingen kontakt med 55 hem" in page.split('data-test="silent"', 1)[1]
     again = post(boss, "/larm/gemensamt/avsluta", mass=mass, outcome="mended")
     assert (again.status_code, again.get_json()["text"]) == (409, "Det är redan avslutat.")
+
+
+def test_a_taken_alarm_does_not_go_on_with_the_others(
+    as_role: As, town: Town, staff: Staff
+) -> None:
+    """While nobody has the others their ladder climbs; the page of one that somebody has does not
+    say that it goes to somebody else."""
+    carer = as_role("caregiver", homes=tuple(town.homes))
+    with staff.db.write() as tx:
+        e = escalation
+        tx.conn.execute(update(e).where(e.c.mass_id.is_(None)).values(ended_at=staff.clock.now()))
+        tx.conn.execute(update(e).where(e.c.mass_id.is_not(None)).values(step=2))
+    (first, second, *_) = [row.id for row in rows(staff, tables.alarm)]
+    post(carer, "/larm/ta", alarm=first)
+    goes_on = "Steg 2 i larmkedjan. Går vidare"
+    assert goes_on in text_of(carer, f"/larm/{second}")
+    page = text_of(carer, f"/larm/{first}")
+    assert "Larmas tillsammans med andra hem." in page
+    assert goes_on not in page
 
 
 def test_the_card_counts_down(as_role: As, town: Town) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from web.staff.core.context import Staff
 from web.staff.ladders import built_in, choosing
@@ -65,8 +65,9 @@ class Progress:
 
 
 def of_alarm(staff: Staff, conn: Connection, alarm: str) -> Progress | None:
-    """How far this alarm has come, by itself or as part of a mass alarm; None: it has no ladder
-    (a routine one, or one from before there were ladders)."""
+    """How far this alarm has come: by itself, as also one of a mass alarm does to which somebody is
+    on the way, or as part of the mass alarm; None: it has no ladder (a routine one, or one from
+    before there were ladders)."""
     e, part, m = escalation.c, t.mass_alarm_member.c, t.mass_alarm.c
     masses = (
         select(part.mass_id)
@@ -76,7 +77,7 @@ def of_alarm(staff: Staff, conn: Connection, alarm: str) -> Progress | None:
     query = (
         select(escalation)
         .where(or_(e.id == alarm, e.mass_id.in_(masses)))
-        .order_by(e.mass_id.is_(None))  # what it rings as now
+        .order_by(and_(e.mass_id.is_(None), e.ended_at.is_not(None)), e.mass_id.is_not(None))
     )
     row = conn.execute(query.limit(1)).one_or_none()
     if row is None:
