@@ -95,6 +95,25 @@ def test_taken_and_closed_by_one_form(as_role: As, town: Town, staff: Staff) -> 
     assert (again.status_code, again.get_json()["text"]) == (409, "Det är redan avslutat.")
 
 
+def test_a_home_to_which_nobody_came_is_the_first(as_role: As, town: Town, staff: Staff) -> None:
+    """Who sees that it rings again sees where; who only mends does not."""
+    boss, mender = as_role("coordinator", homes=()), as_role("technician", person="p2", homes=())
+    mass = mass_of(boss)
+    post(boss, "/larm/gemensamt/ta", mass=mass)
+    assert 'data-test="lapsed"' not in text_of(boss, "/nu")
+    last, now = town.homes[54], staff.clock.now()
+    with staff.db.write() as tx:
+        a = tables.alarm
+        lapsed = {"acknowledged_at": None, "acknowledged_by": None, "lapsed_at": now}
+        tx.conn.execute(update(a).where(a.c.home_id == last).values(**lapsed))
+    for path in ("/nu", f"/larm/gemensamt/{mass}"):
+        first = text_of(boss, path).split('data-test="mass-home"', 2)[1]
+        assert f'data-home="{last}"' in first
+        assert "Ingen kom" in first
+        assert 'data-test="lapsed"' not in text_of(mender, path)
+    assert shared(boss)[0][0] == "open"
+
+
 def test_a_taken_alarm_does_not_go_on_with_the_others(
     as_role: As, town: Town, staff: Staff
 ) -> None:

@@ -1,8 +1,9 @@
 """Mass alarms on the pages: one card for what rang in many homes, and the whole list on a page of
 its own.
 
-Which homes come first is who may need somebody first: an own open alarm, then a check that waits or
-comes soon.  Not for: which alarms are one, rights, or writing (`web.staff.care.mass_alarms`).
+Which homes come first is who may need somebody first: one to which somebody set out and did not
+come, an own open alarm, then a check that waits or comes soon.  Not for: which alarms are one,
+rights, or writing (`web.staff.care.mass_alarms`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ A_PAGE = 50
 SOON = timedelta(hours=3)
 """A check that is planned within this makes its home one of the first."""
 
-OWN_ALARM, CHECK, NOTHING = range(3)
+LAPSED, OWN_ALARM, CHECK, NOTHING = range(4)
 """Why a home stands where it does."""
 
 
@@ -153,6 +154,8 @@ def listed(
 def _need() -> ColumnElement[int]:
     """How soon a home may need somebody, beside what it has in common with the others."""
     part, other, check = t.mass_alarm_member.c, t.alarm.alias("other").c, t.night_check.c
+    a = t.alarm.c
+    lapsed = and_(a.lapsed_at.is_not(None), a.acknowledged_at.is_(None), a.closed_at.is_(None))
     own = exists().where(
         other.home_id == part.home_id,
         other.closed_at.is_(None),
@@ -165,7 +168,7 @@ def _need() -> ColumnElement[int]:
         check.closed_at.is_(None),
         or_(check.state.in_(("asked", "started", "unreported")), soon),
     )
-    return case((own, OWN_ALARM), (looked_after, CHECK), else_=NOTHING)
+    return case((lapsed, LAPSED), (own, OWN_ALARM), (looked_after, CHECK), else_=NOTHING)
 
 
 @get("/larm/gemensamt/<mass>", "mass_alarm", examples=({}, {"sida": "2"}))
