@@ -179,7 +179,8 @@ def test_an_answer_has_an_end(
     said: tuple[bytes, bytes], why: str, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Endless, packed to a thousandth, or byte by byte: nothing of it is kept, no lane hangs."""
-    monkeypatch.setattr(answers, "WHOLE_S", 0.2)
+    if why == "too slow":  # else a busy machine is too
+        monkeypatch.setattr(answers, "WHOLE_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
 
