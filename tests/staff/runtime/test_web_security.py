@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -49,15 +51,21 @@ def sent(client: FlaskClient, path: str, *, said: bool) -> tuple[int, int]:
     asked |= {"CONTENT_TYPE": "multipart/form-data; boundary=x"}
     if said:
         asked["CONTENT_LENGTH"] = str(10**12)
+    return client.post(path, environ_overrides=asked).status_code, body.taken
+
+
+@contextmanager
+def left_open() -> Iterator[None]:
+    """What a form parser had begun to keep is closed by nobody but the collector: once, for it goes
+    through all that the suite has."""
     with warnings.catch_warnings():
-        # what a form parser had begun to keep of it is closed by nobody but the collector
         warnings.simplefilter("ignore", ResourceWarning)
-        status = client.post(path, environ_overrides=asked).status_code
+        yield
         gc.collect()
-    return status, body.taken
 
 
 @pytest.mark.parametrize("said", [True, False])
+@left_open()
 def test_a_stranger_brings_no_file(staff_app: Flask, client: FlaskClient, said: bool) -> None:
     """To no address of a browser: it would be written to the disk before anybody looks at it."""
     tried = 0
@@ -75,6 +83,7 @@ def test_a_stranger_brings_no_file(staff_app: Flask, client: FlaskClient, said: 
     assert sent(client, "/nowhere", said=said) == (404, 0)
 
 
+@left_open()
 def test_a_file_is_as_large_as_its_form_says(staff_app: Flask, client: FlaskClient) -> None:
     """Who is signed in brings one where a page takes one, and nowhere else."""
     add_user(staff_app, "p7", ["coordinator"])
