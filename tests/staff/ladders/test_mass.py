@@ -11,6 +11,7 @@ from gateway.envelope import Draft
 from gateway.events import AlarmRaised, AlarmType
 from tests.staff.ladders.hand import Hand
 from web.staff.care import actions, mass_alarms
+from web.staff.core.rights import Actor
 from web.staff.events.append_many import write_many
 from web.staff.ladders import progress
 from web.staff.runtime import gathering
@@ -78,12 +79,9 @@ def _user(hand: Hand, person: str) -> int:
         return int(conn.execute(select(u.id).where(u.person_id == person)).scalar_one())
 
 
-@pytest.mark.parametrize("answer", [None, "there", "still"])
-def test_who_sets_out_to_one_of_its_homes_and_does_not_arrive(
-    hand: Hand, answer: str | None
-) -> None:
-    """Is asked as of any alarm, and without an answer that home is others' again, by the ladder of
-    all of them; the other homes stay theirs.  Answered, it is not."""
+def darkness(hand: Hand) -> tuple[list[str], Actor, str]:
+    """Twelve homes lose their power, and all who are told of it were: the homes, their carer, the
+    id of the mass alarm."""
     homes = town(hand, 12)
     carer = hand.person("p1", "push:ok-1", homes=homes)
     hand.person("p2", "push:ok-2", roles=["coordinator"], homes=[])
@@ -94,6 +92,16 @@ def test_who_sets_out_to_one_of_its_homes_and_does_not_arrive(
     hand.later(10)
     with hand.staff.db.read() as conn:
         mass = conn.execute(select(tables.mass_alarm.c.id)).scalar_one()
+    return homes, carer, mass
+
+
+@pytest.mark.parametrize("answer", [None, "there", "still"])
+def test_who_sets_out_to_one_of_its_homes_and_does_not_arrive(
+    hand: Hand, answer: str | None
+) -> None:
+    """Is asked as of any alarm, and without an answer that home is others' again, by the ladder of
+    all of them; the other homes stay theirs.  Answered, it is not."""
+    homes, carer, mass = darkness(hand)
     alarm, there = f"staff:{homes[3]}/1", homes[3]
     mass_alarms.take(hand.staff, carer, mass)
     hand.later(60)
@@ -135,16 +143,7 @@ def test_who_sets_out_to_one_of_its_homes_and_does_not_arrive(
 def test_each_home_that_is_others_again_is_told_of_at_once(hand: Hand) -> None:
     """Also while the ladder of all of them pauses between two rounds, which it goes on doing; and
     the step after a lapse lasts as long as any."""
-    homes = town(hand, 12)
-    carer = hand.person("p1", "push:ok-1", homes=homes)
-    hand.person("p2", "push:ok-2", roles=["coordinator"], homes=[])
-    cut(hand, homes, AlarmType.POWER_FAILING)
-    hand.clock.advance(2)
-    gathering.look(hand.staff)
-    hand.settle()
-    hand.later(10)
-    with hand.staff.db.read() as conn:
-        mass = conn.execute(select(tables.mass_alarm.c.id)).scalar_one()
+    homes, carer, mass = darkness(hand)
     mass_alarms.take(hand.staff, carer, mass)
     hand.later(100)
     actions.set_out(hand.staff, carer, f"staff:{homes[3]}/1")
